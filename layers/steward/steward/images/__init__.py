@@ -1,0 +1,1 @@
+"""Names of images and registries, and the file format that the kubelet reads credentials from."""

@@ -1,0 +1,52 @@
+"""What one function asks of another: one message per cluster, and never a secret in it."""
+
+from collections.abc import Iterable
+from itertools import batched
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from steward import aws
+from steward.errors import TemporaryError
+
+BATCH = 10
+"""SendMessageBatch takes ten."""
+
+
+class QueueRefusedError(TemporaryError):
+    """SQS did not take some messages."""
+
+
+class SyncRequest(BaseModel):
+    """Bring one cluster into line."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cluster: str = Field(min_length=1)
+    reason: str = "asked for"
+    repair: bool = False
+    """Write everything again, so that what others edited or deleted is mended."""
+    namespaces: tuple[str, ...] = ()
+    """Only these; empty means all."""
+
+
+def send(queue_url: str, requests: Iterable[SyncRequest]) -> int:
+    """Queues the requests and answers how many. Raises QueueRefusedError naming those that SQS refused."""
+    sent, refused = 0, []
+    for batch in batched(requests, BATCH, strict=False):
+        entries = [{"Id": str(index), "MessageBody": request.model_dump_json()} for index, request in enumerate(batch)]
+        answer = aws.client("sqs").send_message_batch(QueueUrl=queue_url, Entries=entries)
+        sent += len(answer.get("Successful", []))
+        refused += [f"{batch[int(entry['Id'])].cluster} ({entry['Code']})" for entry in answer.get("Failed", [])]
+    if refused:
+        raise QueueRefusedError(
+            f"SQS refused the sync of {', '.join(refused)}; the next run of observe_clusters asks again"
+        )
+    return sent
+
+
+def postpone(queue_url: str, receipt_handle: str, deliveries: int) -> None:
+    """Makes a message visible again after 30 s, 60 s, 120 s …, instead of after the queue's long time-out."""
+    seconds = min(900, 30 * 2 ** (deliveries - 1))
+    aws.client("sqs").change_message_visibility(
+        QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+    )
