@@ -85,13 +85,7 @@ class Cluster:
         """Server-side apply. Raises FieldConflictError (and changes nothing) where others own what we would write."""
         query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
         path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
-        status, answer = self._connected().request(
-            "PATCH",
-            path,
-            query=query,
-            body=manifest,
-            headers={**_APPLY, **_METADATA},
-        )
+        status, answer = self._request("PATCH", path, query=query, body=manifest, headers={**_APPLY, **_METADATA})
         return Applied(status == 201, answer["metadata"]["resourceVersion"])  # noqa: PLR2004 - HTTP
 
     def secret_metadata(self, namespace: str, name: str) -> dict[str, Any] | None:
@@ -127,7 +121,7 @@ class Cluster:
         page: dict[str, str] = {"limit": str(PAGE)}
         while True:
             answer = self._ask("GET", path, query={**(query or {}), **page}, headers=headers)
-            if not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
+            if not isinstance(answer.get("items"), list):
                 raise ClusterUnavailableError(f"cluster {self.name}: GET {path}: the answer is no Kubernetes list")
             yield from answer["items"]
             following = (answer.get("metadata") or {}).get("continue")
@@ -136,7 +130,13 @@ class Cluster:
             page = {"limit": str(PAGE), "continue": following}
 
     def _ask(self, method: str, path: str, **request: Any) -> Any:
-        return self._connected().request(method, path, **request)[1]
+        return self._request(method, path, **request)[1]
+
+    def _request(self, method: str, path: str, **request: Any) -> tuple[int, dict[str, Any]]:
+        status, answer = self._connected().request(method, path, **request)
+        if not isinstance(answer, dict) or not isinstance(answer.get("metadata"), dict):
+            raise ClusterUnavailableError(f"cluster {self.name}: {method} {path}: the answer is no Kubernetes object")
+        return status, answer
 
     def _connected(self) -> Transport:
         if self._transport is None:

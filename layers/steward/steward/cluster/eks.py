@@ -28,8 +28,8 @@ class EksClusterMissingError(PermanentError):
 
 def discover(region: str, identity: Identity, tags: dict[str, str]) -> Iterator[str]:
     """Names of the region's EKS clusters, every page, that carry all of `tags`."""
-    eks = aws.client("eks", region, identity)
     try:
+        eks = aws.client("eks", region, identity)
         for page in eks.get_paginator("list_clusters").paginate():
             yield from (name for name in page["clusters"] if not tags or _has_tags(eks, name, tags))
     except (BotoCoreError, ClientError) as error:
@@ -37,7 +37,11 @@ def discover(region: str, identity: Identity, tags: dict[str, str]) -> Iterator[
 
 
 def _has_tags(eks: Any, name: str, tags: dict[str, str]) -> bool:
-    found = eks.describe_cluster(name=name)["cluster"].get("tags") or {}
+    """False too for a cluster that was deleted since it was listed: it must not hide the others of its region."""
+    try:
+        found = eks.describe_cluster(name=name)["cluster"].get("tags") or {}
+    except eks.exceptions.ResourceNotFoundException:
+        return False
     return tags.items() <= found.items()
 
 
@@ -65,8 +69,17 @@ def eks_access(name: str, region: str, identity: Identity) -> Access:
 def eks_token(name: str, region: str, identity: Identity) -> str:
     """`k8s-aws-v1.` and a presigned GetCallerIdentity request that names the cluster in a signed header.
 
-    Made without a network call (aws-cli `awscli/customizations/eks/get_token.py`).
+    Made without a network call, but for the keys of an assumed role that have to be renewed (aws-cli
+    `awscli/customizations/eks/get_token.py`). Raises EksUnavailableError if there are no keys.
     """
+    try:
+        url = _presign(name, region, identity)
+    except (BotoCoreError, ClientError) as error:
+        raise EksUnavailableError(f"token for EKS cluster {name} in {region}: {aws.describe(error)}") from error
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).rstrip(b"=").decode()
+
+
+def _presign(name: str, region: str, identity: Identity) -> str:
     sts = aws.client("sts", region, identity)
     signer = RequestSigner(
         sts.meta.service_model.service_id,
@@ -83,8 +96,8 @@ def eks_token(name: str, region: str, identity: Identity) -> str:
         "headers": {"x-k8s-aws-id": name},
         "context": {},
     }
-    url = signer.generate_presigned_url(request, region_name=region, expires_in=60, operation_name="")
-    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).rstrip(b"=").decode()
+    url: str = signer.generate_presigned_url(request, region_name=region, expires_in=60, operation_name="")
+    return url
 
 
 def _cached(make: Callable[[], str]) -> Callable[[], str]:

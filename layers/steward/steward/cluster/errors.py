@@ -23,7 +23,8 @@ from typing import Any
 
 from steward.errors import PermanentError, TemporaryError
 
-_MANAGER = re.compile(r'conflict with "([^"]+)"')
+_MANAGER = re.compile(r'conflicts? with "([^"]+)"')
+"""One conflict and several are worded differently (apimachinery `managedfields/internal/conflict.go`)."""
 
 
 class ClusterUnavailableError(TemporaryError):
@@ -82,7 +83,9 @@ def raise_for(status: int, body: bytes, where: str) -> None:
     if answer is None or status in {410, 429} or status >= 500:  # noqa: PLR2004 - HTTP
         words = f": {_words(answer)}" if answer else ", and no Kubernetes Status with it (is there a proxy in between?)"
         raise ClusterUnavailableError(f"{where}: HTTP {status}{words}")
-    raise _error(status, answer, f"{where}: {_words(answer)}")
+    error = _error(status, answer, f"{where}: {_words(answer)}")
+    error.status = status
+    raise error
 
 
 def _error(status: int, answer: dict[str, Any], message: str) -> ClusterError:
@@ -102,7 +105,7 @@ def _error(status: int, answer: dict[str, Any], message: str) -> ClusterError:
             return FieldConflictError(message, managers)
         case 409:
             return ConflictError(message)
-        case 422 if "immutable" in str(answer.get("message")):
+        case 422 if "field is immutable" in str(answer.get("message")):
             return ImmutableError(message)
         case _:
             return InvalidError(message)

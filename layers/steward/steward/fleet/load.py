@@ -16,7 +16,7 @@ def read_fleet(text: str, source: str = "fleet.yaml") -> Fleet:
     problems: list[Problem] = []
     fleet: Fleet | None = None
     try:
-        fleet = Fleet.model_validate(raw)
+        fleet = Fleet.model_validate(raw, by_alias=True, by_name=False)
     except ValidationError as error:
         problems += from_validation(error, Fleet)
     told = {problem.path for problem in problems}
@@ -35,12 +35,9 @@ def _parse(text: str, source: str) -> Any:
 
 
 def _parse_yaml(text: str, source: str) -> Any:
-    import yaml
+    from steward.fleet.yaml_text import YamlInvalidError, parse_yaml
 
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        what = getattr(error, "problem", None) or "not YAML"
-        raise FleetInvalidError(source, [Problem(place, "", f"is not YAML: {what}")]) from None
+        return parse_yaml(text)
+    except YamlInvalidError as error:
+        raise FleetInvalidError(source, [Problem(error.place, "", error.instead)]) from None

@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from steward.fleet.values import (
     AwsAccount,
+    ClusterPattern,
     Duration,
     ExternalId,
     Name,
@@ -29,7 +30,9 @@ def _require_one(model: BaseModel, fields: tuple[str, ...]) -> None:
     given = [name for name in fields if getattr(model, name) is not None]
     if len(given) != 1:
         choices = " or ".join(to_camel(name) for name in fields)
-        raise ValueError(f"write exactly one of {choices}; found {', '.join(map(to_camel, given)) or 'none'}")
+        empty = [to_camel(name) for name in fields if name in model.model_fields_set and name not in given]
+        hint = f" ({empty[0]} is empty; its defaults are asked for with {{}})" if empty and not given else ""
+        raise ValueError(f"write exactly one of {choices}; found {', '.join(map(to_camel, given)) or 'none'}{hint}")
 
 
 class EksCluster(Declared):
@@ -73,6 +76,10 @@ class Discovery(Declared):
     tags: dict[str, str] = {}
 
 
+WITHOUT_DUAL_STACK = ("us-iso", "eu-iso", "eusc-")
+"""Regions whose partition has no dual-stack host of ECR (`steward.images.ecr_hosts` knows the names)."""
+
+
 class EcrRegistry(Declared):
     """Private ECR registries of one region that one principal may pull from."""
 
@@ -82,8 +89,17 @@ class EcrRegistry(Declared):
     external_id: ExternalId | None = None
     hosts: tuple[Literal["standard", "fips", "dualStack", "dualStackFips"], ...] = Field(
         ("standard",),
+        min_length=1,
         description="host forms that images are named by; each gets an entry of its own",
     )
+
+    @field_validator("hosts")
+    @classmethod
+    def _exist_in_the_partition(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        region = str(info.data.get("region"))
+        if region.startswith(WITHOUT_DUAL_STACK) and (dual := [form for form in hosts if form.startswith("dual")]):
+            raise ValueError(f"ECR has no {dual[0]} host in {region}; write standard or fips")
+        return hosts
 
 
 class EcrPublicRegistry(Declared):
@@ -123,7 +139,7 @@ class LabelExpression(Declared):
 class NamespaceSelection(Declared):
     """Namespaces whose name matches one of `names` and whose labels match everything asked, but for `exclude`."""
 
-    names: tuple[NamePattern, ...] = ("*",)
+    names: Annotated[tuple[NamePattern, ...], Field(min_length=1)] = ("*",)
     match_labels: dict[str, str] = {}
     match_expressions: tuple[LabelExpression, ...] = ()
     exclude: tuple[NamePattern, ...] = ("kube-system", "kube-public", "kube-node-lease")
@@ -137,7 +153,7 @@ class PullSecret(Declared):
 
     name: SecretName
     registries: Annotated[tuple[Name, ...], Field(min_length=1)]
-    clusters: Annotated[tuple[NamePattern, ...], Field(min_length=1)] = ("*",)
+    clusters: Annotated[tuple[ClusterPattern, ...], Field(min_length=1)] = ("*",)
     namespaces: NamespaceSelection = NamespaceSelection()
     service_accounts: ServiceAccounts = Field(
         "default",

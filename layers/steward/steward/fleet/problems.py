@@ -54,14 +54,21 @@ def show(value: Any) -> str:
 
 
 def from_validation(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
-    """Pydantic's findings in our words; each place is named once."""
-    seen: set[str] = set()
-    for finding in error.errors(include_url=False):
-        location = [step for step in finding["loc"] if not _is_branch_name(step)]
-        path = write_path(location)
-        if path not in seen:
-            seen.add(path)
-            yield Problem(path, _shown_input(finding), _instead(finding, location, model))
+    """Pydantic's findings in our words; each place is named once, and a whole not beside its wrong part."""
+    findings = [
+        ([step for step in finding["loc"] if not _is_branch_name(step)], finding)
+        for finding in error.errors(include_url=False)
+    ]
+    seen: list[list[Any]] = []
+    for location, finding in findings:
+        deeper = any(other[: len(location)] == location and len(other) > len(location) for other, _ in findings)
+        if location not in seen and not (deeper and finding["type"] in OF_THE_WHOLE):
+            seen.append(location)
+            yield Problem(write_path(location), _shown_input(finding), _instead(finding, location, model))
+
+
+OF_THE_WHOLE = frozenset({"too_short", "literal_error"})
+"""Said of a list whose entries are all wrong, and of the branches of a union that were not meant."""
 
 
 def _is_branch_name(step: object) -> bool:
@@ -74,21 +81,35 @@ def _shown_input(finding: Mapping[str, Any]) -> str:
 
 
 def _instead(finding: Mapping[str, Any], location: list[Any], model: type[BaseModel]) -> str:
+    context = finding.get("ctx", {})
     match finding["type"]:
-        case "missing":
-            return "is missing; write it"
         case "extra_forbidden":
             return f"is not a field here{_suggest(str(location[-1]), _all_fields(model))}"
         case "value_error":
-            return str(finding["ctx"]["error"])
+            return str(context["error"])
         case "literal_error":
-            return f"write {finding['ctx']['expected']}"
-        case "too_short":
-            return "write at least one entry"
-        case "string_type":
-            return "write text (put it in quotes)"
+            return f"write {context['expected']}{_or_a_list(finding)}"
+        case kind if kind in WORDS:
+            return WORDS[kind].format(**context)
         case _:
             return str(finding["msg"])
+
+
+WORDS = {
+    "missing": "is missing; write it",
+    "too_short": "write at least one entry",
+    "string_type": "write text (put it in quotes)",
+    "string_too_short": "write at least {min_length} character(s)",
+    "string_too_long": "write at most {max_length} characters",
+    "tuple_type": "write a list, also for a single entry",
+    "dict_type": "write fields with their values",
+    "model_type": "write fields with their values",
+    "invalid_key": "write the field's name as text (put it in quotes)",
+}
+
+
+def _or_a_list(finding: Mapping[str, Any]) -> str:
+    return ", or a list of names" if any(map(_is_branch_name, finding["loc"])) else ""
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:

@@ -29,6 +29,8 @@ def find_reference_problems(raw: Any) -> Iterator[Problem]:
     if not _entries(raw, "clusters") and not _entries(raw, "discover"):
         yield Problem("clusters", "", "write at least one cluster, or discover EKS clusters by region")
     yield from _unknown_registries(raw)
+    yield from _unknown_clusters(raw)
+    yield from _two_credentials_for_a_host(raw)
     yield from _rotation_too_slow(raw)
 
 
@@ -59,6 +61,47 @@ def _unknown_registries(raw: dict[str, Any]) -> Iterator[Problem]:
                 yield Problem(f"pullSecrets[{index}].registries[{position}]", repr(name), instead)
 
 
+def _unknown_clusters(raw: dict[str, Any]) -> Iterator[Problem]:
+    """Plain names only, and only where no discovery may still bring a cluster of that name."""
+    known = sorted({str(entry["name"]) for entry in _entries(raw, "clusters") if "name" in entry})
+    if _entries(raw, "discover") or not known:
+        return
+    for index, secret in enumerate(_entries(raw, "pullSecrets")):
+        named = secret.get("clusters")
+        for position, name in enumerate(named if isinstance(named, list) else []):
+            if isinstance(name, str) and not set("*?[") & set(name) and name not in known:
+                close = difflib.get_close_matches(name, known, n=1) or known
+                instead = f"names no cluster; write one of {', '.join(close)}, or a glob"
+                yield Problem(f"pullSecrets[{index}].clusters[{position}]", repr(name), instead)
+
+
+def _two_credentials_for_a_host(raw: dict[str, Any]) -> Iterator[Problem]:
+    """A Secret has one entry per host: two principals for one would overwrite each other."""
+    registries = {str(entry.get("name")): entry for entry in _entries(raw, "registries")}
+    for index, secret in enumerate(_entries(raw, "pullSecrets")):
+        named = secret.get("registries")
+        first: dict[str, tuple[str, Any]] = {}
+        for position, name in enumerate(named if isinstance(named, list) else []):
+            for host, principal in _claims(registries.get(str(name), {})):
+                other, holder = first.setdefault(host, (str(name), principal))
+                if holder != principal:
+                    path = f"pullSecrets[{index}].registries[{position}]"
+                    instead = f"fills {host} with another role than {other} does; name one of them in this pull secret"
+                    yield Problem(path, repr(name), instead)
+                    break
+
+
+def _claims(registry: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(what the entry stands for, who mints it) for everything that a registry fills."""
+    for kind in SHORTEST_LIFETIMES:
+        declared = registry.get(kind)
+        if isinstance(declared, dict):
+            who = (str(declared.get("role")), str(declared.get("externalId")))
+            accounts = declared.get("accounts") if kind == "ecr" else [""]
+            for account in accounts if isinstance(accounts, list) else []:
+                yield f"{kind} {account} {declared.get('region', '')}".strip(), who
+
+
 def _rotation_too_slow(raw: dict[str, Any]) -> Iterator[Problem]:
     rotation = raw.get("rotation")
     written = rotation.get("every") if isinstance(rotation, dict) else None
@@ -71,7 +114,7 @@ def _rotation_too_slow(raw: dict[str, Any]) -> Iterator[Problem]:
         return
     shortest = min(kinds, key=lambda kind: SHORTEST_LIFETIMES[kind])
     lifetime = SHORTEST_LIFETIMES[shortest]
-    if not timedelta(0) < every <= (longest := lifetime / 2 - TICK):
+    if every > (longest := lifetime / 2 - TICK):
         yield Problem(
             "rotation.every",
             repr(written),

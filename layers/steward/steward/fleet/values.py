@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-_DURATION = re.compile(r"(\d{1,4})(s|m|h|d)")
+_DURATION = re.compile(r"([1-9][0-9]{0,3})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -29,7 +29,7 @@ def write_duration(value: timedelta) -> str:
 
 
 def _matching(pattern: str, instead: str) -> Callable[[str], str]:
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
         if compiled.fullmatch(value) is None:
@@ -39,9 +39,22 @@ def _matching(pattern: str, instead: str) -> Callable[[str], str]:
     return check
 
 
+def _as_text(instead: str) -> Callable[[object], object]:
+    """YAML turns no, 2024-01-01 and 011122223333 into a boolean, a date and an octal number."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str):
+            quoted = "" if "quotes" in instead else ", in quotes"
+            raise ValueError(f"{instead}{quoted}")  # noqa: TRY004 - pydantic turns only this one into a finding
+        return value
+
+    return check
+
+
 def _text(pattern: str, instead: str, *, longest: int = 253) -> tuple[object, ...]:
     return (
         Field(max_length=longest, json_schema_extra={"pattern": f"^{pattern}$"}),
+        BeforeValidator(_as_text(instead)),
         AfterValidator(_matching(pattern, instead)),
     )
 
@@ -52,7 +65,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(write_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,4}(s|m|h|d)$"}),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,3}(s|m|h|d)$"}),
 ]
 Name = Annotated[str, *_text(_LABEL, "write lower-case letters, digits and hyphens, at most 63", longest=63)]
 SecretName = Annotated[
@@ -61,8 +74,19 @@ SecretName = Annotated[
 ]
 NamePattern = Annotated[
     str,
-    *_text(r"[-a-z0-9.*?\[\]!]+", "write a name, or a glob such as team-* (lower-case letters, digits, -, *, ?)"),
+    *_text(
+        r"([-a-z0-9.*?]|\[!?[-a-z0-9.]+\])+",
+        "write a name, or a glob such as team-* (lower-case letters, digits, -, *, ?, [a-z], [!a-z])",
+    ),
 ]
+ClusterPattern = Annotated[
+    str,
+    *_text(
+        r"([-A-Za-z0-9_.*?]|\[!?[-A-Za-z0-9_.]+\])+",
+        "write a cluster's name, or a glob such as prod-* (letters, digits, -, _, *, ?, [a-z], [!a-z])",
+    ),
+]
+"""Discovered clusters carry the names that EKS allows: capitals and underscores too."""
 AwsAccount = Annotated[
     str, *_text(r"[0-9]{12}", 'write the twelve digits of the account in quotes, such as "111122223333"')
 ]

@@ -20,7 +20,7 @@ _DOMAINS = {
 _STANDARD = ("amazonaws.com", "on.aws")
 
 _HOST = re.compile(
-    r"(?P<account>\d{12})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\."
+    r"(?P<account>[0-9]{12})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\."
     r"(amazonaws\.(com\.cn|com|eu)|on\.(aws|amazonwebservices\.com\.cn)|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)",
 )
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import batched
 
 from steward.cluster import Applied, Cluster, ClusterError, ClusterUnavailableError
 from steward.cluster.errors import (
@@ -14,6 +15,7 @@ from steward.cluster.errors import (
     NamespaceTerminatingError,
     NotFoundError,
 )
+from steward.errors import StewardError, TemporaryError
 from steward.images.docker_config import Content
 from steward.pullsecrets.ownership import foreign_because
 from steward.pullsecrets.plan import AccountStep, NamespacePlan, SecretStep
@@ -25,6 +27,9 @@ CONCURRENCY = 8
 PATIENCE = 8
 """Failures to reach the cluster, one after the other, until the rest is not tried any more."""
 ACCOUNT_TRIES = 6
+IN_A_ROW = 16
+"""At most so many namespaces are handed to a thread at once: one by one, the handing over costs a twentieth of the
+CPU time again (measured)."""
 
 Manifests = Mapping[str, tuple[Content, bytes]]
 """Name of a pull secret -> its content and the body to apply."""
@@ -66,8 +71,14 @@ def carry_out(
 ) -> Iterator[Outcome]:
     """The outcome of every plan, as they come. What is not begun by `deadline` (a time.monotonic()) is reported."""
     breaker = Breaker(deadline)
+
+    def run(share: Sequence[NamespacePlan]) -> list[Outcome]:
+        return [_NamespaceWork(cluster, plan, manifests).run(breaker) for plan in share]
+
+    size = min(IN_A_ROW, 1 + len(plans) // (4 * CONCURRENCY))
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        yield from pool.map(lambda plan: _NamespaceWork(cluster, plan, manifests).run(breaker), plans)
+        for outcomes in pool.map(run, batched(plans, size, strict=False)):
+            yield from outcomes
 
 
 class _NamespaceWork:
@@ -78,24 +89,31 @@ class _NamespaceWork:
         self._plan = plan
         self._manifests = manifests
         self._outcome = Outcome(plan.namespace.name)
+        self._still_named: set[str] = set()
+        """Secrets that a service account still names although it should not: they are deleted next time."""
 
     def run(self, breaker: Breaker) -> Outcome:
+        asks = needs_requests(self._plan)
+        if asks and (refusal := breaker.refusal()):
+            self._tell("", "failed", refusal, temporary=True)
+            return self._outcome
         try:
-            self._run(breaker)
+            self._run()
         except NamespaceTerminatingError:
             self._tell("", "skipped", "the namespace is terminating")
         except ClusterUnavailableError as error:
             breaker.heard(answered=False)
             self._tell("", "failed", str(error), temporary=True)
+        except StewardError as error:
+            self._tell("", "failed", str(error), temporary=isinstance(error, TemporaryError))
         else:
-            breaker.heard(answered=True)
+            if asks:
+                breaker.heard(answered=True)
         return self._outcome
 
-    def _run(self, breaker: Breaker) -> None:
+    def _run(self) -> None:
         if self._plan.skip:
             return self._tell("", "skipped", self._plan.skip)
-        if needs_requests(self._plan) and (refusal := breaker.refusal()):
-            return self._tell("", "failed", refusal, temporary=True)
         usable = {step.name for step in self._plan.secrets if self._put(step)}
         for account in self._plan.accounts:
             self._edit_account(account, usable)
@@ -155,7 +173,14 @@ class _NamespaceWork:
 
     def _refuse(self, step: SecretStep, content: Content, reason: str) -> None:
         self._tell(f"Secret/{step.name}", "conflict", reason)
-        self._outcome.placements[step.name] = Placement(self._plan.namespace.uid, content.name, 0, refused=reason)
+        accounts = step.known.service_accounts if step.known else ()
+        self._outcome.placements[step.name] = Placement(
+            self._plan.namespace.uid,
+            content.name,
+            0,
+            service_accounts=accounts,
+            refused=reason,
+        )
 
     def _placed(self, step: SecretStep, content: Content, applied: Applied, reason: str) -> None:
         expires_at = int(content.expires_at.timestamp())
@@ -187,6 +212,7 @@ class _NamespaceWork:
             temporary = isinstance(error, ConflictError)
             self._tell(f"ServiceAccount/{step.name}", "failed", str(error), temporary=temporary)
             self._remember_account(step.name, holds, [])
+            self._still_named.update(step.remove)
             return
         self._tell_account(step, add, changed=changed)
         self._remember_account(step.name, [*holds, *add], step.remove)
@@ -230,27 +256,30 @@ class _NamespaceWork:
         return next((step.known for step in self._plan.secrets if step.name == secret), None)
 
     def _delete(self, step: SecretStep) -> None:
-        namespace, what = self._plan.namespace.name, f"Secret/{step.name}"
-        if step.known is not None and step.known.refused:
-            self._outcome.placements[step.name] = None
-            return None
-        metadata = self._cluster.secret_metadata(namespace, step.name)
-        foreign = foreign_because(metadata) if metadata else ""
-        try:
-            if metadata and not foreign:
-                self._cluster.delete_secret(namespace, step.name, metadata["uid"])
-        except (NotFoundError, ConflictError):
-            pass
-        except ClusterError as error:
-            return self._tell(what, "failed", str(error))
-        verdict: Verdict = "conflict" if foreign else "deleted" if metadata else "unchanged"
-        self._tell(
-            what,
-            verdict,
-            f"left alone: {foreign}" if foreign else step.reason if metadata else "already gone",
-        )
+        what = f"Secret/{step.name}"
+        if step.name in self._still_named:
+            return self._tell(what, "waiting", "a service account still names it")
+        if step.known is None or not step.known.refused:
+            try:
+                self._tell(what, *self._delete_ours(step))
+            except ClusterError as error:
+                return self._tell(what, "failed", str(error))
         self._outcome.placements[step.name] = None
         return None
+
+    def _delete_ours(self, step: SecretStep) -> tuple[Verdict, str]:
+        """Deletes the very object that was looked at and found to be ours."""
+        namespace = self._plan.namespace.name
+        metadata = self._cluster.secret_metadata(namespace, step.name)
+        if metadata is None:
+            return "unchanged", "already gone"
+        if foreign := foreign_because(metadata):
+            return "conflict", f"left alone: {foreign}"
+        try:
+            self._cluster.delete_secret(namespace, step.name, metadata["uid"])
+        except (NotFoundError, ConflictError):
+            return "unchanged", "already gone"
+        return "deleted", step.reason
 
     def _tell(
         self,

@@ -1,8 +1,8 @@
 """The use cases with their real parts: what the handlers call. One method per function, no logic of their own."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -36,6 +36,10 @@ ACCOUNTS_SECONDS = 900
 
 class ClusterUnknownError(PermanentError):
     """The message names a cluster that the fleet no longer has."""
+
+
+def _repair(cluster: str) -> SyncRequest:
+    return SyncRequest(cluster=cluster, reason="daily repair", repair=True)
 
 
 @dataclass(slots=True)
@@ -87,14 +91,13 @@ class House:
     def observe(self, *, repair: bool) -> tuple[list[Sighting], list[str]]:
         """Looks at every cluster and asks for those that lag behind; with `repair`, for all of them in full.
 
-        Answers the sightings and what could not be found out (regions, clusters' endpoints).
+        Answers the sightings, each with the request that was sent for it, and what could not be found out (regions,
+        clusters' endpoints).
         """
         fleet = self.fleet.read()
         declared, errors = expand(fleet)
         if repair:
-            requests = [SyncRequest(cluster=one.name, reason="daily repair", repair=True) for one in declared]
-            send(self.variables.sync_queue_url, requests)
-            return [], errors
+            return self._send(Sighting(one.name, _repair(one.name)) for one in declared), errors
         records = self.vault.records()
         watched = []
         for one in declared:
@@ -103,11 +106,12 @@ class House:
             except StewardError as error:
                 errors.append(str(error))
         sightings = look_at(watched, self.placements)
-        send(
-            self.variables.sync_queue_url,
-            [request for seen in sightings if (request := self._asks_for(seen))],
-        )
-        return sightings, errors
+        return self._send(replace(seen, request=self._asks_for(seen)) for seen in sightings), errors
+
+    def _send(self, sightings: Iterable[Sighting]) -> list[Sighting]:
+        seen = list(sightings)
+        send(self.variables.sync_queue_url, [one.request for one in seen if one.request])
+        return seen
 
     def _asks_for(self, seen: Sighting) -> SyncRequest | None:
         if seen.request is not None:

@@ -46,10 +46,12 @@ def _look(watched: Watched, book: PlacementBook) -> Sighting:
     placements = book.load(name)
     sighting = Sighting(name, oldest_expiry=oldest_placed(placements))
     try:
-        behind = namespaces_behind(list(watched.cluster.namespaces()), watched.desired, placements)
+        namespaces = list(watched.cluster.namespaces())
     except StewardError as error:
         sighting.error = str(error)
         return sighting
+    sighting.oldest_expiry = oldest_placed(placements_in_use(namespaces, placements))
+    behind = namespaces_behind(namespaces, watched.desired, placements)
     if behind:
         named = tuple(behind) if len(behind) <= NAMED else ()
         sighting.request = SyncRequest(cluster=name, reason=f"{len(behind)} namespaces lag behind", namespaces=named)
@@ -87,6 +89,12 @@ def _awaits_default_account(
         and "default" not in placed.service_accounts
         for wish in desired
     )
+
+
+def placements_in_use(namespaces: Iterable[Namespace], placements: Mapping[Key, Placement]) -> dict[Key, Placement]:
+    """Those of namespaces that still live: one stuck in termination gets no new credential and needs none. Pure."""
+    living = {(namespace.name, namespace.uid) for namespace in namespaces if not namespace.terminating}
+    return {key: placed for key, placed in placements.items() if (key[0], placed.namespace_uid) in living}
 
 
 def oldest_placed(placements: Mapping[Key, Placement]) -> int | None:

@@ -140,8 +140,7 @@ def _plan_accounts(
     existing = {account["metadata"]["name"]: account for account in accounts}
     usable = {step.name for step in secrets if step.action in {"apply", "keep"}}
     wanted = {wish.name: chosen_accounts(wish.declared, existing) for wish in chosen if wish.name in usable}
-    gone = {step.name for step in leaving if not (step.known and step.known.refused)}
-    gone |= {step.name for step in secrets if step.action == "refused"}
+    gone = {step.name for step in leaving} | {step.name for step in secrets if step.action == "refused"}
     ours = {name: placement.service_accounts for name, placement in held.items()}
     concerned = sorted({name for names in (*wanted.values(), *ours.values()) for name in names})
     steps = (_plan_account(name, existing.get(name), wanted, ours, gone) for name in concerned)

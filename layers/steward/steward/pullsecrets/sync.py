@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from steward.cluster import Cluster, ClusterError, Namespace
+from steward.cluster import Cluster, Namespace
 from steward.cluster.errors import NotFoundError
 from steward.credential import Credential
-from steward.errors import StewardError
+from steward.errors import StewardError, TemporaryError
 from steward.images.docker_config import Content, same_layout
 from steward.pullsecrets.act import Manifests, Outcome, carry_out
 from steward.pullsecrets.desired import Desired, render
 from steward.pullsecrets.foresee import foresee
-from steward.pullsecrets.plan import NamespacePlan, Observed, plan
+from steward.pullsecrets.plan import NamespacePlan, Observed, SecretStep, plan
 from steward.pullsecrets.report import Report, Row
 from steward.state.placements import Key, Placement, PlacementBook
 
@@ -60,36 +60,49 @@ class Sync:
         try:
             observed = observe(self.cluster, self.desired, placements, namespaces)
         except StewardError as error:
-            temporary = not isinstance(error, ClusterError)
+            temporary = isinstance(error, TemporaryError)
             return Report(
                 self.cluster.name, [Row(self.cluster.name, "", "", "failed", str(error), temporary=temporary)]
             )
         plans = plan(self.desired, observed, repair=repair)
         manifests = self._render(plans, read)
         remembered = forget_gone(placements, observed, whole=not namespaces)
-        self._intend(plans, manifests, remembered)
+        self._intend(plans, remembered)
         return Report(
             self.cluster.name,
             list(self._act(plans, manifests, remembered, placements, deadline, told)),
         )
 
     def _render(self, plans: Sequence[NamespacePlan], read: ReadCredential) -> Manifests:
-        """Bodies of what will be written; where nothing will be, no credential is even read."""
+        """Bodies of what will be written; where nothing will be, no credential is even read.
+
+        A pull secret whose credential cannot be read is blocked in `plans`, and the others go on.
+        """
         needed = {step.name for made in plans for step in made.secrets if step.action == "apply"}
-        return {wish.name: render(wish, read) for wish in self.desired if wish.name in needed}
+        manifests, unreadable = {}, {}
+        for wish in self.desired:
+            if wish.name in needed:
+                try:
+                    manifests[wish.name] = render(wish, read)
+                except StewardError as error:
+                    unreadable[wish.name] = str(error)
+        for made in plans:
+            made.secrets = [_blocked(step, unreadable) for step in made.secrets]
+        return manifests
 
     def _intend(
         self,
         plans: Sequence[NamespacePlan],
-        manifests: Manifests,
         remembered: dict[Key, Placement],
     ) -> None:
         """Remembers first writes before they are made, so that a function killed half-way leaves no orphan."""
         touched = set()
         for made in plans:
             for step in made.secrets:
-                if step.action == "apply" and step.known is None and step.name in manifests:
-                    remembered[made.namespace.name, step.name] = Placement(made.namespace.uid, "", 0)
+                if step.action == "apply" and step.known is None:
+                    accounts = tuple(each.name for each in made.accounts if each.account and step.name in each.add)
+                    intent = Placement(made.namespace.uid, "", 0, service_accounts=accounts)
+                    remembered[made.namespace.name, step.name] = intent
                     touched.add(made.namespace.name)
         if touched:
             self.book.save(self.cluster.name, remembered, touched)
@@ -112,6 +125,12 @@ class Sync:
             changed = {key[0] for key in remembered.keys() | before.keys() if remembered.get(key) != before.get(key)}
             if changed:
                 self.book.save(self.cluster.name, remembered, changed)
+
+
+def _blocked(step: SecretStep, unreadable: Mapping[str, str]) -> SecretStep:
+    if step.action == "apply" and step.name in unreadable:
+        return replace(step, action="blocked", reason=unreadable[step.name])
+    return step
 
 
 def observe(

@@ -1,7 +1,6 @@
 """ECR and ECR Public: GetAuthorizationToken -> Credential."""
 
 import base64
-import binascii
 import uuid
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,18 @@ from steward.registries.principals import Principal
 
 MOST_SKEW = timedelta(minutes=5)
 """AWS refuses signatures that are further off than this (SigV4), so a larger difference is worth a word."""
+
+
+CLOCK_CODES = frozenset(
+    {"InvalidSignatureException", "SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed"}
+)
+"""How AWS refuses a signature that is too old or from the future."""
+
+ACTIONS = {
+    "ecr": ("ecr:GetAuthorizationToken",),
+    "ecr-public": ("ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"),
+}
+"""What the principal's policy has to allow (ECR Public user guide, "Registry authentication")."""
 
 
 class MintFailedError(TemporaryError):
@@ -49,15 +60,20 @@ def _call(principal: Principal) -> dict[str, Any]:
 
 
 def _explain(principal: Principal, error: BotoCoreError | ClientError) -> str:
+    return f"{principal.id}: no credential: {aws.describe(error)}. The old one stays; {_advise(principal, error)}"
+
+
+def _advise(principal: Principal, error: BotoCoreError | ClientError) -> str:
     who = principal.identity.role or "the function's own role"
-    advice = {
-        "AssumeRole": f"let kubesteward's role assume {who} (trust policy, external id, RegistryRoleArns)",
-        "GetAuthorizationToken": f"allow {principal.kind}:GetAuthorizationToken for {who}",
-    }.get(
-        error.operation_name if isinstance(error, ClientError) else "",
-        "check the network and the region's endpoint",
-    )
-    return f"{principal.id}: no credential: {aws.describe(error)}. The old one stays; {advice}"
+    if not isinstance(error, ClientError):
+        return "check the network, the region's endpoint and the function's credentials"
+    if aws.error_code(error) in CLOCK_CODES:
+        return "set this machine's clock (NTP)"
+    if "Denied" not in aws.error_code(error):
+        return "the next run tries again"
+    if error.operation_name == "AssumeRole":
+        return f"let kubesteward's role assume {who} (trust policy, external id, RegistryRoleArns)"
+    return f"allow {' and '.join(ACTIONS[principal.kind])} for {who}"
 
 
 def read_answer(principal: Principal, answer: dict[str, Any], now: datetime) -> Credential:
@@ -92,7 +108,7 @@ def _authorization(principal: Principal, answer: dict[str, Any]) -> dict[str, An
 def _split(principal: Principal, token: str) -> tuple[str, str]:
     try:
         text = base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise CredentialRefusedError(
             f"{principal.id}: ECR's authorizationToken is not base64 of text; kept the old one"
         ) from None
@@ -117,9 +133,10 @@ def _refuse_wrong_clock(principal: Principal, answer: dict[str, Any], now: datet
     if not header:
         return
     try:
-        theirs = parsedate_to_datetime(header)
+        told = parsedate_to_datetime(header)
     except ValueError:
         return
+    theirs = told if told.tzinfo else told.replace(tzinfo=UTC)
     if abs(theirs - now) > MOST_SKEW:
         raise CredentialRefusedError(
             f"{principal.id}: this clock says {now:%Y-%m-%dT%H:%M:%SZ}, AWS says {theirs:%Y-%m-%dT%H:%M:%SZ}; "

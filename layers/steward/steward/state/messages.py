@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import batched
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
 from steward import aws
@@ -10,6 +11,10 @@ from steward.errors import TemporaryError
 
 BATCH = 10
 """SendMessageBatch takes ten."""
+
+
+LONGEST = 24 * 1024
+"""Bytes of one message: ten of them stay below SQS's 256 KiB for a batch."""
 
 
 class QueueRefusedError(TemporaryError):
@@ -33,8 +38,12 @@ def send(queue_url: str, requests: Iterable[SyncRequest]) -> int:
     """Queues the requests and answers how many. Raises QueueRefusedError naming those that SQS refused."""
     sent, refused = 0, []
     for batch in batched(requests, BATCH, strict=False):
-        entries = [{"Id": str(index), "MessageBody": request.model_dump_json()} for index, request in enumerate(batch)]
-        answer = aws.client("sqs").send_message_batch(QueueUrl=queue_url, Entries=entries)
+        entries = [{"Id": str(index), "MessageBody": _body(request)} for index, request in enumerate(batch)]
+        try:
+            answer = aws.client("sqs").send_message_batch(QueueUrl=queue_url, Entries=entries)
+        except (BotoCoreError, ClientError) as error:
+            refused += [f"{request.cluster} ({aws.describe(error)})" for request in batch]
+            continue
         sent += len(answer.get("Successful", []))
         refused += [f"{batch[int(entry['Id'])].cluster} ({entry['Code']})" for entry in answer.get("Failed", [])]
     if refused:
@@ -42,6 +51,12 @@ def send(queue_url: str, requests: Iterable[SyncRequest]) -> int:
             f"SQS refused the sync of {', '.join(refused)}; the next run of observe_clusters asks again"
         )
     return sent
+
+
+def _body(request: SyncRequest) -> str:
+    """The request as text; one that names too many namespaces asks for the whole cluster instead."""
+    text = request.model_dump_json()
+    return text if len(text.encode()) <= LONGEST else request.model_copy(update={"namespaces": ()}).model_dump_json()
 
 
 def postpone(queue_url: str, receipt_handle: str, deliveries: int) -> None:
