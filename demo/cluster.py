@@ -105,7 +105,7 @@ def _grant(access: Access) -> str:
     """A token of a service account that may do what cluster/ allows, for an hour."""
     import yaml
 
-    role = yaml.safe_load((Path(__file__).parents[1] / "cluster" / "clusterrole.yaml").read_text())
+    role = yaml.safe_load((Path(__file__).parents[1] / "cluster" / "role.yaml").read_text())
     _post(access, "/api/v1/namespaces", {"metadata": {"name": PREFIX}})
     _post(access, f"/api/v1/namespaces/{PREFIX}/serviceaccounts", {"metadata": {"name": "steward"}})
     _post(access, f"{_RBAC}/clusterroles", {**role, "metadata": {"name": PREFIX}})

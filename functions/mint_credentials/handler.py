@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from steward.environment import MintVariables
+from steward.errors import StewardError
 from steward.pullsecrets.house import House
 from steward.telemetry import count, logger, metrics
 
@@ -26,7 +27,13 @@ def house() -> House:
 @metrics.log_metrics
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Answers which principals were renewed, are still fresh, or failed and why."""
-    minted = house().mint(rotate=MintEvent.model_validate(event).rotate)
+    asked = MintEvent.model_validate(event)
+    try:
+        minted = house().mint(rotate=asked.rotate)
+    except StewardError as error:
+        count("MintFailures")
+        logger.error(str(error))
+        raise
     count("CredentialsMinted", len(minted.renewed))
     count("MintFailures", len(minted.failed))
     for reason in minted.failed.values():

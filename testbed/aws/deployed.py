@@ -29,6 +29,16 @@ class DeployedStack:
         """`sam deploy` of what `sam build` made. Raises SamError with the tool's own words."""
         sam.deploy(self.endpoint_url, self.name, parameters)
         self._write_numbers_as_numbers()
+        self._allow_batches()
+
+    def _allow_batches(self) -> None:
+        """On AWS sqs:SendMessage allows SendMessageBatch (SQS API permissions reference); the emulator wants it named."""
+        statement = {"Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": self.queue_arn("SyncQueue")}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        for role in ("MintCredentialsRole", "ObserveClustersRole"):
+            self.client("iam").put_role_policy(
+                RoleName=self.physical(role), PolicyName="emulator-batches", PolicyDocument=document
+            )
 
     def _write_numbers_as_numbers(self) -> None:
         """The emulator keeps a Number parameter in an event source mapping as text, and its poller then stops."""
@@ -93,6 +103,11 @@ class DeployedStack:
         url = self.physical(logical)
         attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return int(attributes["ApproximateNumberOfMessages"])
+
+    def queue_arn(self, logical: str) -> str:
+        """The ARN of a queue of the template."""
+        found = self.client("sqs").get_queue_attributes(QueueUrl=self.physical(logical), AttributeNames=["QueueArn"])
+        return str(found["Attributes"]["QueueArn"])
 
     def logs(self, logical: str) -> list[str]:
         """Every log line of a function so far."""

@@ -43,6 +43,9 @@ class MinistackError(RuntimeError):
 class Ministack:
     """Context manager: an empty AWS account on a loopback port, gone with its functions when the block or we end.
 
+    IAM is enforced: functions have their role's rights and no more, roles are assumed as their trust policies say.
+    The account's own test key is root's, and so are 12 digits as access key: the root of that account.
+
     `environment` is added to what ministack and every function see, for instance AWS_ENDPOINT_URL_EKS.
     """
 
@@ -102,7 +105,7 @@ def account_environment(endpoint_url: str) -> dict[str, str]:
 def is_ready(endpoint_url: str) -> bool:
     """Whether an emulated account answers there."""
     try:
-        with urllib.request.urlopen(f"{endpoint_url}/_ministack/health", timeout=2) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"{endpoint_url}/_ministack/health", timeout=1) as answer:  # noqa: S310 - loopback
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -209,6 +212,7 @@ def _variables(port: int, folder: Path, extra: Mapping[str, str]) -> dict[str, s
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "LAMBDA_EXECUTOR": "local",
+        "AUTH": "true",
         "IOT_MTLS_ENABLED": "0",
         "MINISTACK_REGION": REGION,
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -1,14 +1,14 @@
 """The SAM command line and the template's checkers, each in an environment of its own."""
 
+import fcntl
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-import boto3
 
 from testbed.aws.environments import ensure_environment, find_uv
 from testbed.aws.ministack import account_environment
@@ -68,9 +68,15 @@ def build(architecture: str | None = None, build_dir: Path = BUILD) -> Path:
     `architecture` (default: this machine's) only sets the functions' parameter: the layers serve both. Raises SamError.
     """
     parameters = ["--parameter-overrides", f"Architecture={architecture or host_architecture()}"]
-    # A failed build leaves the last one behind, and `sam deploy` would take that.
-    shutil.rmtree(build_dir, ignore_errors=True)
-    _sam("build", *_LOCAL, "--template-file", TEMPLATE, "--build-dir", build_dir, *parameters)
+    build_dir.parent.mkdir(parents=True, exist_ok=True)
+    # One at a time, beside the last one, then moved there whole: whoever deploys never finds half a build.
+    lock = build_dir.with_name(f"{build_dir.name}.lock").open("w")
+    with lock, tempfile.TemporaryDirectory(dir=build_dir.parent, prefix=f"{build_dir.name}-") as folder:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh = Path(folder) / build_dir.name
+        _sam("build", *_LOCAL, "--template-file", TEMPLATE, "--build-dir", fresh, *parameters)
+        shutil.rmtree(build_dir, ignore_errors=True)
+        fresh.rename(build_dir)
     return build_dir
 
 
@@ -92,26 +98,6 @@ def deploy(
     arguments: list[str | Path] = [*_LOCAL, "--template-file", template, "--stack-name", stack_name]
     account = account_environment(endpoint_url)
     _sam("deploy", *arguments, "--parameter-overrides", " ".join(overrides), environment=account)
-    _let_queues_be_polled(account)
-
-
-def _let_queues_be_polled(account: Mapping[str, str]) -> None:
-    """Sets each queue's MaximumConcurrency once more, through Lambda's API.
-
-    ministack 1.5.33 keeps the text of the template's parameter and fails when it compares it with numbers;
-    CloudFormation makes it a number.
-    """
-    functions = boto3.client(
-        "lambda",
-        endpoint_url=account["AWS_ENDPOINT_URL"],
-        region_name=account["AWS_REGION"],
-        aws_access_key_id=account["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=account["AWS_SECRET_ACCESS_KEY"],
-    )
-    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
-        most = int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0))
-        if most:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
 
 
 def _sam(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:

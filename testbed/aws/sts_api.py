@@ -1,6 +1,6 @@
 """AssumeRole and GetCallerIdentity of STS, with keys that the token webhook can look up.
 
-The emulated account assumes any role with any external id, and tells nobody the secret of the keys it hands out.
+For tests without the emulated account, which has an STS of its own but starts a process and wants the roles made.
 """
 
 import secrets

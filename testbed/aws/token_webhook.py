@@ -2,7 +2,8 @@
 
 The token is a presigned request; EKS sends it to STS with the cluster's name in a header and believes the answer
 (aws-iam-authenticator, `pkg/token/token.go`). Here the signature is computed again from the known secret, which a
-token passes exactly if STS would accept the request: other header, encoding, age or key, and it is refused.
+token passes exactly if STS would accept the request: other header, encoding, age or key, and it is refused. Where
+there is an STS that checks signatures (the emulated account's), the request is really sent to it instead.
 """
 
 import base64
@@ -16,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -52,6 +54,10 @@ class TokenRefusedError(ValueError):
     """The token is not one that EKS would accept; the message says why."""
 
 
+Identify = Callable[[SplitResult, str], str]
+"""(presigned request, cluster) -> the ARN of whoever signed it, or TokenRefusedError."""
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """Who the API server takes the caller for."""
@@ -63,7 +69,7 @@ class User:
 class TokenVerifier:
     """Decides about the tokens of one EKS cluster.
 
-    `keys` are all access keys there are, `access_entries` maps role or user ARNs to Kubernetes groups, and
+    `identify` is `by_known_keys` or `by_asking`, `access_entries` maps role or user ARNs to Kubernetes groups, and
     `hosts` are the emulated STS's host:port, which are accepted besides the real STS hosts and by plain HTTP.
     """
 
@@ -71,13 +77,13 @@ class TokenVerifier:
         self,
         cluster: str,
         *,
-        keys: Mapping[str, AccessKey],
+        identify: Identify,
         access_entries: Mapping[str, Sequence[str]],
         hosts: Sequence[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cluster = cluster
-        self._keys = keys
+        self._identify = identify
         self._access_entries = access_entries
         self._hosts = frozenset(hosts)
         self._now = now
@@ -86,17 +92,10 @@ class TokenVerifier:
         """Answer whose token it is. Raises TokenRefusedError."""
         url = _decode(token)
         parameters = _parameters(url)
-        region = self._refuse_other_host(url)
-        scope = _scope(parameters, region)
-        self._refuse_wrong_age(parameters, scope["day"])
+        day = _day_of_scope(parameters, self._refuse_other_host(url))
+        self._refuse_wrong_age(parameters, day)
         _refuse_unsigned_header(parameters)
-        key = self._keys.get(scope["key"])
-        if key is None:
-            raise TokenRefusedError(f"access key {scope['key']} is not known")
-        if parameters.get("X-Amz-Security-Token") != key.session_token:
-            raise TokenRefusedError("X-Amz-Security-Token is not the one of this access key")
-        self._refuse_wrong_signature(url, parameters, scope, key)
-        return self._user(key.arn)
+        return self._user(self._identify(url, self._cluster))
 
     def _refuse_other_host(self, url: SplitResult) -> str | None:
         """Answers the region that the host belongs to; None: the host is the emulated STS of every region."""
@@ -121,18 +120,6 @@ class TokenVerifier:
             raise TokenRefusedError(f"X-Amz-Date {signed:%H:%M:%SZ} is older than 15 minutes")
         if f"{signed:%Y%m%d}" != day:
             raise TokenRefusedError(f"X-Amz-Credential is for {day}, not for the day of X-Amz-Date")
-
-    def _refuse_wrong_signature(
-        self, url: SplitResult, parameters: Mapping[str, str], scope: Mapping[str, str], key: AccessKey
-    ) -> None:
-        """Sign the request as we would have sent it: with our cluster's name in the header."""
-        unsigned = url._replace(query=_without_signature(url.query)).geturl()
-        request = AWSRequest("GET", unsigned, headers={"x-k8s-aws-id": self._cluster})
-        request.context["timestamp"] = parameters["X-Amz-Date"]
-        auth = SigV4Auth(Credentials(scope["key"], key.secret), "sts", scope["region"])
-        to_sign = auth.string_to_sign(request, auth.canonical_request(request))
-        if not hmac.compare_digest(auth.signature(to_sign, request), parameters.get("X-Amz-Signature", "")):
-            raise TokenRefusedError(f"the signature is not one for cluster {self._cluster} by this key's secret")
 
     def _user(self, arn: str) -> User:
         groups = self._access_entries.get(principal(arn))
@@ -179,13 +166,13 @@ def _parameters(url: SplitResult) -> dict[str, str]:
     return parameters
 
 
-def _scope(parameters: Mapping[str, str], region: str | None) -> dict[str, str]:
+def _day_of_scope(parameters: Mapping[str, str], region: str | None) -> str:
     found = _CREDENTIAL.fullmatch(parameters.get("X-Amz-Credential", ""))
     if found is None:
         raise TokenRefusedError("X-Amz-Credential is not <access key>/<day>/<region>/sts/aws4_request")
     if region not in {None, found["region"]}:
         raise TokenRefusedError(f"the host is of {region}, the signature for {found['region']}")
-    return found.groupdict()
+    return found["day"]
 
 
 def _refuse_unsigned_header(parameters: Mapping[str, str]) -> None:
@@ -195,9 +182,54 @@ def _refuse_unsigned_header(parameters: Mapping[str, str]) -> None:
         raise TokenRefusedError(f"X-Amz-SignedHeaders is {signed or 'missing'}, not host;x-k8s-aws-id")
 
 
-def _without_signature(query: str) -> str:
+def by_known_keys(keys: Mapping[str, AccessKey]) -> Identify:
+    """Sign the request as we would have sent it, with our cluster's name in the header, and compare."""
+
+    def identify(url: SplitResult, cluster: str) -> str:
+        parameters = dict(parse_qsl(url.query))
+        name, _, region, *_ = parameters["X-Amz-Credential"].split("/")
+        key = keys.get(name)
+        if key is None:
+            raise TokenRefusedError(f"access key {name} is not known")
+        if parameters.get("X-Amz-Security-Token") != key.session_token:
+            raise TokenRefusedError("X-Amz-Security-Token is not the one of this access key")
+        signature = _sign(url, cluster, Credentials(name, key.secret), region, parameters["X-Amz-Date"])
+        if not hmac.compare_digest(signature, parameters.get("X-Amz-Signature", "")):
+            raise TokenRefusedError(f"the signature is not one for cluster {cluster} by this key's secret")
+        return key.arn
+
+    return identify
+
+
+def by_asking(endpoint_url: str) -> Identify:
+    """Send the request on to the STS there, with our cluster's name in the header, as EKS does.
+
+    The emulated account checks the signatures of sessions (functions' and assumed roles), not of its root key.
+    """
+
+    def identify(url: SplitResult, cluster: str) -> str:
+        headers = {"x-k8s-aws-id": cluster, "Host": url.netloc}
+        answer = urllib3.request("GET", f"{endpoint_url}/?{url.query}", headers=headers, timeout=10, retries=False)
+        arn = re.search(rb"<Arn>([^<]+)</Arn>", answer.data)
+        if answer.status != 200 or arn is None:
+            code = re.search(rb"<Code>(\w+)</Code>", answer.data)
+            raise TokenRefusedError(f"STS says {code[1].decode() if code else answer.status} for cluster {cluster}")
+        return arn[1].decode()
+
+    return identify
+
+
+def _sign(url: SplitResult, cluster: str, key: Credentials, region: str, date: str) -> str:
+    request = AWSRequest("GET", _without_signature(url), headers={"x-k8s-aws-id": cluster})
+    request.context["timestamp"] = date
+    auth = SigV4Auth(key, "sts", region)
+    return str(auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request))
+
+
+def _without_signature(url: SplitResult) -> str:
     """Everything else stays as it was sent: the encoding takes part in the signature."""
-    return "&".join(part for part in query.split("&") if not part.startswith("X-Amz-Signature="))
+    kept = [part for part in url.query.split("&") if not part.startswith("X-Amz-Signature=")]
+    return url._replace(query="&".join(kept)).geturl()
 
 
 class TokenWebhook(LoopbackServer):

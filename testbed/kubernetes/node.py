@@ -31,7 +31,8 @@ _READY_SECONDS = 90
 class Node:
     """Context manager: one Ready node of the control plane, gone with its pods at the end. Needs root.
 
-    `registries` are hosts (`127.0.0.1:PORT`) that are spoken to over plain HTTP. `kubelet_settings` are merged into
+    `registries` are hosts (`127.0.0.1:PORT`) that are spoken to over plain HTTP; `mirrors` sends what images call a
+    registry (`111122223333.dkr.ecr…`) to such a host, with the credential for the name. `kubelet_settings` are merged into
     the KubeletConfiguration, `taints` are put on the node as it registers. Pods reach each other and this machine over
     a bridge, nothing else: there is no DNS, no kube-proxy and no way out.
     Raises StartError with the end of the log of whatever did not start, ToolMissingError where packages or root miss.
@@ -39,6 +40,7 @@ class Node:
 
     control_plane: ControlPlane
     registries: Sequence[str] = ()
+    mirrors: Mapping[str, str] = field(default_factory=dict)
     name: str = field(default_factory=lambda: f"node-{secrets.token_hex(3)}")
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Mapping[str, str]] = ()
@@ -188,9 +190,12 @@ class Node:
             f'[{cri}.cni]\nbin_dir = "/usr/lib/cni"\nconf_dir = "{self._file("cni")}"',
             f'[{cri}.containerd]\ndefault_runtime_name = "runc"',
             f'[{cri}.containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"',
-            *(f'[{cri}.registry.mirrors."{host}"]\nendpoint = ["http://{host}"]' for host in self.registries),
+            *(f'[{cri}.registry.mirrors."{host}"]\nendpoint = ["http://{real}"]' for host, real in self._endpoints()),
         ]
         return "\n".join(lines)
+
+    def _endpoints(self) -> list[tuple[str, str]]:
+        return [*((host, host) for host in self.registries), *self.mirrors.items()]
 
     def _start_containerd(self) -> None:
         command = ["containerd", "--config", str(self._file("containerd.toml"))]

@@ -34,6 +34,7 @@ class Service:
                 start_new_session=True,
             )
         reaper.kill_group(self._process.pid)
+        self._killed = False
 
     @property
     def pid(self) -> int:
@@ -46,6 +47,9 @@ class Service:
 
     def kill(self) -> None:
         """SIGKILL the whole group and wait for its end. Nothing happens if that was done before."""
+        if self._killed:
+            return
+        self._killed = True
         if self.is_running():
             killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
