@@ -68,7 +68,8 @@ def render_table(result: Result) -> Table:
 
 
 def _value(figure: Figure) -> str:
-    number = f"{figure.value:,}" if float(figure.value).is_integer() else f"{figure.value:,.3g}"
+    whole = float(figure.value).is_integer() or figure.value >= 100
+    number = f"{figure.value:,.0f}" if whole else f"{figure.value:.3g}"
     return f"{number} {figure.unit}".rstrip()
 
 

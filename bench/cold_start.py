@@ -34,9 +34,9 @@ _VARIABLES = {
 
 def measure() -> Result:
     """Milliseconds until the module level has run, with files in the page cache on both sides."""
-    with tempfile.TemporaryDirectory(prefix="usual-handler-") as folder:
+    with tempfile.TemporaryDirectory(prefix="cold-start-") as folder:
         usual = _build_usual(Path(folder))
-        built = sam.build()
+        built = sam.build(build_dir=Path(folder) / "build")
         layers = [built / layer for layer in LAYERS]
         sides = {USUAL: (usual, []), **{name: (built / name, layers) for name in FUNCTIONS}}
         rounds = list(_rounds(sides))

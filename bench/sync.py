@@ -48,10 +48,9 @@ def measure() -> Result:
         with Worker("bench.steward_worker", {**ours, "emulated_table": True}) as remembering:
             counted += _count_dynamodb(remembering)
         _ask_floor(floor)
-        rounds, noisy = _take_rounds(steward, floor)
-    result = Result("sync", counted + _compare(rounds), _samples(rounds))
-    result.notes.append(f"{len(rounds)} rounds; {noisy} more were busy with others' work and told nothing")
-    return result
+        quiet, noisy = _take_rounds(steward, floor)
+    rounds = quiet if len(quiet) >= ROUNDS else quiet + noisy
+    return Result("sync", counted + _compare(rounds), _samples(rounds), [_describe(quiet, noisy)])
 
 
 def _floor_configuration(ours: Mapping[str, str], token: str) -> dict[str, Any]:
@@ -90,11 +89,8 @@ def _count_dynamodb(remembering: Worker) -> Iterator[Figure]:
         yield from (Figure(f"{run}: DynamoDB {operation}", number) for operation, number in sorted(calls.items()))
 
 
-def _take_rounds(steward: Worker, floor: Worker) -> tuple[list[Round], int]:
-    """The quiet rounds, and how many were not. Who begins changes from round to round.
-
-    Where the machine never gets quiet, every round counts: a worse measurement, but of all there is.
-    """
+def _take_rounds(steward: Worker, floor: Worker) -> tuple[list[Round], list[Round]]:
+    """The quiet rounds and the others. Who begins changes from round to round."""
     sides = {"floor": lambda: _ask_floor(floor), "steward": lambda: _ask_steward(steward)}
     quiet: list[Round] = []
     noisy: list[Round] = []
@@ -103,7 +99,16 @@ def _take_rounds(steward: Worker, floor: Worker) -> tuple[list[Round], int]:
         with Foreigners() as foreigners:
             taken = {side: sides[side]() for side in order}
         (quiet if foreigners.share <= QUIET else noisy).append(taken)
-    return (quiet, len(noisy)) if len(quiet) >= ROUNDS else (quiet + noisy, 0)
+    return quiet, noisy
+
+
+def _describe(quiet: Sequence[Round], noisy: Sequence[Round]) -> str:
+    """Which rounds count: where the machine does not get quiet all do, a worse measurement but the only one."""
+    if len(quiet) >= ROUNDS:
+        return f"{len(quiet)} quiet rounds; {len(noisy)} left out, in which others had over {QUIET:.0%} of the machine"
+    return (
+        f"the machine was busy: all {len(quiet) + len(noisy)} rounds count, {len(quiet)} of them quiet; measure again"
+    )
 
 
 def _ask_steward(steward: Worker) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`make demo`: an empty emulated account, `sam build` and `sam deploy` of the real template, and then the schedule's work."""
+"""`make demo`: an empty emulated account, `sam deploy` of the real template, and then the schedule's work."""
 
 import sys
 import tempfile

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -127,7 +127,5 @@ def _post(access: Access, path: str, body: dict[str, Any]) -> Any:
 
 
 def _delete(access: Access, path: str) -> None:
-    try:
+    with suppress(NotFoundError):
         Transport("demo", access).request("DELETE", path)
-    except NotFoundError:
-        pass

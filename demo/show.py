@@ -57,5 +57,7 @@ def show_change(before: list[Held], after: list[Held]) -> None:
         old = earlier.get(one.namespace)
         verdict = "created" if old is None else "unchanged" if old.content == one.content else "updated"
         same = "" if old is None else "yes" if old.uid == one.uid else "NO"
-        table.add_row(one.namespace, verdict, old.content[-12:] if old else "", one.content[-12:], same, one.remaining())
+        table.add_row(
+            one.namespace, verdict, old.content[-12:] if old else "", one.content[-12:], same, one.remaining()
+        )
     console.print(table)

@@ -74,8 +74,8 @@ class ClusterBook:
         """
         leaving = {
             (namespace, secret)
-            for (namespace, secret), placement in placements.items()
-            if not placement.refused and secret not in _chosen(self.desired, namespaces[namespace])
+            for namespace, secret in placements
+            if secret not in _chosen(self.desired, namespaces[namespace])
         }
         for account in self.cluster.service_accounts() if leaving else ():
             metadata = account["metadata"]
@@ -102,7 +102,7 @@ def _read(
         if namespace is None:
             continue
         foreign = foreign_because(metadata)
-        if True:
+        if not foreign:
             yield (namespace.name, name), _placement(namespace, metadata)
         elif name in _chosen(desired, namespace):
             yield (namespace.name, name), _refused(namespace, foreign)

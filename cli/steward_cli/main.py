@@ -17,7 +17,7 @@ from steward.fleet import Fleet, FleetInvalidError, read_fleet
 from steward.fleet.schema import fleet_schema
 from steward.pullsecrets.report import Report
 from steward.registries.ecr import mint
-from steward.state.published import publish as publish_fleet
+from steward.state.publishing import publish as publish_fleet
 from steward_cli import show
 from steward_cli.bring import Bring
 from steward_cli.minting import Minting

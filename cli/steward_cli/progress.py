@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from steward.state.published import Told
+from steward.state.publishing import Told
 from steward_cli.bring import Progress
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from steward.environment import MintVariables
 from steward.errors import StewardError
 from steward.pullsecrets.house import House
+from steward.state.published import FleetUnpublishedError
 from steward.telemetry import count, logger, metrics
 
 
@@ -30,6 +31,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     asked = MintEvent.model_validate(event)
     try:
         minted = house().mint(rotate=asked.rotate)
+    except FleetUnpublishedError as error:
+        logger.warning(str(error))
+        return {"unpublished": str(error)}
     except StewardError as error:
         count("MintFailures")
         logger.error(str(error))

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from steward.environment import HouseVariables
 from steward.pullsecrets.house import House
+from steward.state.published import FleetUnpublishedError
 from steward.telemetry import count, logger, metrics, seconds
 
 
@@ -27,7 +28,11 @@ def house() -> House:
 @metrics.log_metrics
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Answers the clusters that were asked for and those that could not be looked at."""
-    sightings, errors = house().observe(repair=ObserveEvent.model_validate(event).repair)
+    try:
+        sightings, errors = house().observe(repair=ObserveEvent.model_validate(event).repair)
+    except FleetUnpublishedError as error:
+        logger.warning(str(error))
+        return {"unpublished": str(error)}
     unreachable = {seen.cluster: seen.error for seen in sightings if seen.error}
     count("ClustersUnreachable", len(unreachable) + len(errors))
     ends = [seen.oldest_expiry for seen in sightings if seen.oldest_expiry is not None]

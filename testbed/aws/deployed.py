@@ -1,6 +1,10 @@
 """The stack after `sam deploy`: publish a fleet, invoke functions, look at queues and logs."""
 
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +12,6 @@ from typing import Any
 
 import boto3
 
-from steward.fleet import read_fleet
 from testbed.aws import sam
 
 
@@ -32,7 +35,7 @@ class DeployedStack:
         self._allow_batches()
 
     def _allow_batches(self) -> None:
-        """On AWS sqs:SendMessage allows SendMessageBatch (SQS API permissions reference); the emulator wants it named."""
+        """On AWS sqs:SendMessage allows batches (SQS API permissions reference); the emulator wants them named."""
         statement = {"Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": self.queue_arn("SyncQueue")}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         for role in ("MintCredentialsRole", "ObserveClustersRole"):
@@ -65,30 +68,30 @@ class DeployedStack:
         return self._resources[logical]
 
     def publish(self, fleet: dict[str, Any]) -> None:
-        """Puts a fleet file into AppConfig, as `steward publish` does."""
-        text = json.dumps(fleet)
-        read_fleet(text)
-        appconfig = self.client("appconfig")
-        application, profile = self.physical("FleetApplication"), self.physical("FleetProfile")
-        version = appconfig.create_hosted_configuration_version(
-            ApplicationId=application,
-            ConfigurationProfileId=profile,
-            Content=text.encode(),
-            ContentType="application/json",
-        )
-        appconfig.start_deployment(
-            ApplicationId=application,
-            EnvironmentId=self.physical("FleetEnvironment"),
-            DeploymentStrategyId="AppConfig.AllAtOnce",
-            ConfigurationProfileId=profile,
-            ConfigurationVersion=str(version["VersionNumber"]),
-        )
+        """`steward publish`, as a user would. Raises StackError with what it said."""
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(json.dumps(fleet))
+            file.flush()
+            command = [sys.executable, "-m", "steward_cli.main", "publish", "--fleet", file.name, "--stack", self.name]
+            done = subprocess.run(
+                command, env=os.environ | self.environment, capture_output=True, text=True, check=False
+            )
+        if done.returncode != 0:
+            raise StackError(f"steward publish failed with {done.returncode}: {done.stderr}")
 
     def keep_cluster_token(self, cluster: str, token: str) -> str:
         """Stores a cluster's bearer token where the stack's policy lets it be read; answers the secret's name."""
-        name = f"kubesteward/{self.name}/clusters/{cluster}"
-        self.client("secretsmanager").create_secret(Name=name, SecretString=token)
+        name, secrets = f"kubesteward/{self.name}/clusters/{cluster}", self.client("secretsmanager")
+        try:
+            secrets.create_secret(Name=name, SecretString=token)
+        except secrets.exceptions.ResourceExistsException:
+            secrets.put_secret_value(SecretId=name, SecretString=token)
         return name
+
+    def function_variables(self, logical: str) -> dict[str, str]:
+        """The deployed function's environment, and what leads its AWS calls to this account."""
+        found = self.client("lambda").get_function_configuration(FunctionName=self.physical(logical))
+        return {**found["Environment"]["Variables"], **self.environment}
 
     def invoke(self, logical: str, event: dict[str, Any]) -> Any:
         """Invokes a function and answers its payload. Raises StackError with the function's own error."""

@@ -32,7 +32,7 @@ class Node:
     """Context manager: one Ready node of the control plane, gone with its pods at the end. Needs root.
 
     `registries` are hosts (`127.0.0.1:PORT`) that are spoken to over plain HTTP; `mirrors` sends what images call a
-    registry (`111122223333.dkr.ecr…`) to such a host, with the credential for the name. `kubelet_settings` are merged into
+    registry (`111122223333.dkr.ecr…`) to such a host, with the credential for the name. `kubelet_settings` go into
     the KubeletConfiguration, `taints` are put on the node as it registers. Pods reach each other and this machine over
     a bridge, nothing else: there is no DNS, no kube-proxy and no way out.
     Raises StartError with the end of the log of whatever did not start, ToolMissingError where packages or root miss.

@@ -1,5 +1,6 @@
-"""The real template, built and deployed; a real API server that grants what cluster/ says; an ECR with real lifetimes."""
+"""The real template deployed; a real API server that grants what cluster/ says; an ECR with real lifetimes."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,17 @@ def stack(built: Path, control_plane: ControlPlane, api: Api, ecr: EcrApi) -> It
         stack.deploy({"MintSchedule": "rate(1 minute)"})
         stack.publish(fleet_of(control_plane, stack.keep_cluster_token("real", TOKEN)))
         yield stack
-        print("\n".join(line[:500] for name in FUNCTIONS for line in stack.logs(name) if '"level":"INFO"' not in line))
+        sys.stderr.write(
+            "\n".join(line[:500] for name in FUNCTIONS for line in stack.logs(name) if '"level":"INFO"' not in line)
+        )
 
 
 def fleet_of(control_plane: ControlPlane, token_secret: str) -> dict[str, Any]:
     """The cluster `real` with one pull secret in every namespace called team-*, and one that nobody answers for."""
-    real = {"name": "real", "server": {"url": control_plane.url, "ca": control_plane.ca_pem, "tokenSecret": token_secret}}
+    real = {
+        "name": "real",
+        "server": {"url": control_plane.url, "ca": control_plane.ca_pem, "tokenSecret": token_secret},
+    }
     return {
         "clusters": [real],
         "registries": [{"name": "shop", "ecr": {"region": "us-east-1", "accounts": [ECR_HOST[:12]]}}],

@@ -1,4 +1,4 @@
-"""EKS clusters found by tag and reached by a presigned STS request, which a real API server has judged by replaying it."""
+"""EKS clusters found by tag and reached by a presigned STS request, which a real API server has replayed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,11 +36,13 @@ class EksStack:
 def eks_stack(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EksStack]:
     del built
     entries: dict[str, list[str]] = {}
-    with EcrApi() as ecr, EksApi(page_size=1) as eks, Ministack(environment=ecr.environment | eks.environment) as account:
+    with (
+        EcrApi() as ecr,
+        EksApi(page_size=1) as eks,
+        Ministack(environment=ecr.environment | eks.environment) as account,
+    ):
         host = account.endpoint_url.removeprefix("http://")
-        verifier = TokenVerifier(
-            "shop", identify=by_asking(account.endpoint_url), access_entries=entries, hosts=[host]
-        )
+        verifier = TokenVerifier("shop", identify=by_asking(account.endpoint_url), access_entries=entries, hosts=[host])
         with TokenWebhook(verifier) as webhook:
             config = webhook.config_file(tmp_path_factory.mktemp("webhook") / "config.json")
             with ControlPlane(token_webhook=config, api_server_flags=API_SERVER_FLAGS) as plane, Api(plane) as api:
@@ -52,13 +54,15 @@ def eks_stack(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def _deploy(account: Ministack) -> DeployedStack:
     stack = DeployedStack(account.endpoint_url, account.environment)
     stack.deploy({"MintSchedule": "rate(1 day)"})
-    stack.publish({
-        "discover": [{"regions": ["us-east-1"], "tags": {"kubesteward": "yes"}}],
-        "registries": [{"name": "shop", "ecr": {"region": "us-east-1", "accounts": ["111122223333"]}}],
-        "pullSecrets": [
-            {"name": "registry-credentials", "registries": ["shop"], "namespaces": {"names": ["team-*"]}},
-        ],
-    })
+    stack.publish(
+        {
+            "discover": [{"regions": ["us-east-1"], "tags": {"kubesteward": "yes"}}],
+            "registries": [{"name": "shop", "ecr": {"region": "us-east-1", "accounts": ["111122223333"]}}],
+            "pullSecrets": [
+                {"name": "registry-credentials", "registries": ["shop"], "namespaces": {"names": ["team-*"]}},
+            ],
+        }
+    )
     return stack
 
 

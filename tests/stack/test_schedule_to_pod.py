@@ -71,7 +71,9 @@ def test_a_kubelet_pulls_with_what_the_schedule_brought_and_not_before(
     api: Api, node: Node, registry: PrivateRegistry, ecr: EcrApi, stack: DeployedStack
 ) -> None:
     create_namespace(api, "team-a")
-    api.wait_for(run_pod(api, node, "team-a", "before"), lambda pod: waits_with(pod, "ErrImagePull", "ImagePullBackOff"))
+    api.wait_for(
+        run_pod(api, node, "team-a", "before"), lambda pod: waits_with(pod, "ErrImagePull", "ImagePullBackOff")
+    )
 
     ecr.answer_with = EcrAnswer(password=FIRST)
     api.wait_for(SECRET.format("team-a"), lambda secret: secret is not None, seconds=150)
@@ -104,8 +106,7 @@ def test_a_rotation_keeps_the_secret_and_the_running_pods_and_serves_the_next_pu
 
 def test_a_new_namespace_holds_the_secret_within_90_seconds(api: Api, stack: DeployedStack) -> None:
     create_namespace(api, "team-newcomer")
-    lag = wait_until(lambda: api.find(SECRET.format("team-newcomer")) is not None, 90, "Secret in team-newcomer")
-    print(f"new namespace served after {lag:.0f} s")
+    wait_until(lambda: api.find(SECRET.format("team-newcomer")) is not None, 90, "Secret in team-newcomer")
     assert stack.queue_depth("SyncDeadLetters") == 0
 
 
@@ -115,7 +116,10 @@ def test_an_edit_and_a_deletion_are_mended_by_the_daily_repair(api: Api, stack: 
 
     stack.invoke("ObserveClusters", {"repair": True})
 
-    api.wait_for(SECRET.format("team-a"), lambda secret: "password" in base64.b64decode(secret["data"][".dockerconfigjson"]).decode())
+    api.wait_for(
+        SECRET.format("team-a"),
+        lambda secret: "password" in base64.b64decode(secret["data"][".dockerconfigjson"]).decode(),
+    )
     api.wait_for(SECRET.format("team-newcomer"), lambda secret: secret is not None)
     assert password_in(api.get(SECRET.format("team-newcomer"))) == SECOND
 

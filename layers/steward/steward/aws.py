@@ -14,7 +14,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 RETRIES = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=20)
 """Throttling, 5xx and lost connections, with back-off and jitter: botocore's own "standard" mode."""
 
-EXPIRED_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"})
+EXPIRED_CODES = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "UnrecognizedClientException",
+    }
+)
 """Answers that fresh keys mend: those of an assumed role can end early, when the role changes."""
 
 

@@ -1,12 +1,16 @@
 """Logs and metrics, with the names that alarms and the dashboard read."""
 
+import os
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 NAMESPACE = "kubesteward"
+SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "kubesteward")
+"""The stack's name: the metrics of two stacks in one account must not mix."""
 
-logger = Logger(service="kubesteward")
-metrics = Metrics(namespace=NAMESPACE, service="kubesteward")
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
 
 def count(name: str, value: int = 1) -> None:

@@ -17,6 +17,8 @@ class FakeAppConfig(LoopbackServer):
     def answer(self, request: Request) -> Response:
         if request.path == "/applications":
             return _items({f"id-of-{name}": name for name in self.applications})
+        if request.path == "/deploymentstrategies":
+            return _items({"own": "AppConfig.AllAtOnce", "strategy": "kubesteward"})
         match request.method, request.path.removeprefix("/applications/id-of-kubesteward"):
             case "GET", "/environments":
                 return _items({"env": "live"})

@@ -13,6 +13,7 @@ from typer.testing import Result
 
 from testbed.aws.ecr_api import EcrAnswer, EcrApi
 from testbed.embedded_api import RESET, EmbeddedApi
+from testbed.embedded_api.faults import Answer
 from tests.unit.cli.conftest import Rows as RowsOfResult
 from tests.unit.cli.conftest import Steward
 
@@ -215,6 +216,30 @@ def test_a_refused_token_fails_and_leaves_what_is_there(
     assert row["expires_at"] is not None
     assert api.secret("team-a", "pull") == before
     assert pull_secrets_of(api, "team-a") == ["pull"]
+
+
+def test_a_token_that_has_expired_already_replaces_nothing(
+    steward: Steward, api: EmbeddedApi, ecr: EcrApi, rows: Rows
+) -> None:
+    steward.apply()
+    before = api.secret("team-a", "pull")
+    ecr.answer_with = living(hours=-1)
+    row = rows(steward.apply("--json", "--rotate"))["team-a", "Secret/pull"]
+    assert row["verdict"] == "failed"
+    assert "already expired" in row["reason"]
+    assert api.secret("team-a", "pull") == before
+
+
+def test_a_real_api_server_says_null_where_nothing_is_found(steward: Steward, api: EmbeddedApi) -> None:
+    """kube-apiserver 1.34.4 writes an empty PartialObjectMetadataList so."""
+    empty: dict[str, object] = {
+        "kind": "PartialObjectMetadataList",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {},
+        "items": None,
+    }
+    api.fault(Answer(200, empty), path="/api/v1/secrets", times=None)
+    assert steward.plan().stdout.splitlines()[-1] == "1 cluster: 3 created, 3 updated"
 
 
 def test_a_cluster_that_does_not_answer_is_a_row_and_exit_code_1(steward: Steward, api: EmbeddedApi) -> None:

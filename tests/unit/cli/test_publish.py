@@ -6,7 +6,7 @@ import pytest
 
 from steward.errors import StewardError
 from steward.fleet import read_fleet
-from steward.state.published import PublicationRefusedError, publish
+from steward.state.publishing import PublicationRefusedError, publish
 from tests.unit.cli.conftest import FLEET, Steward
 from tests.unit.cli.fake_appconfig import FakeAppConfig
 

@@ -1,5 +1,6 @@
 """Which cluster of the fleet a kubeconfig's context is."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 from steward.fleet import read_fleet
 from steward_cli.targets import BadInputError, fleet_targets, kubeconfig_target
 from testbed.aws.loopback import LoopbackServer, Request, Response
+from tests.unit.cli.conftest import Steward
 
 REST = """
 registries: [{name: images, ecr: {region: eu-west-1, accounts: ["111122223333"]}}]
@@ -70,6 +72,9 @@ def test_without_a_kubeconfig_every_declared_cluster_is_meant() -> None:
     assert ([target.name for target in targets], errors) == (["shop", "till"], [])
 
 
+ROLE = "arn:aws:iam::111122223333:role/nobody-may"
+
+
 class RefusingSts(LoopbackServer):
     """No role may be assumed."""
 
@@ -78,12 +83,29 @@ class RefusingSts(LoopbackServer):
         return Response(403, words.encode(), "text/xml")
 
 
-def test_a_role_that_refuses_hides_no_other_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    role = "arn:aws:iam::111122223333:role/nobody-may"
+@pytest.fixture
+def _no_role_may_be_assumed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with RefusingSts() as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.endpoint_url)
-        fleet = read_fleet(f"discover: [{{regions: [eu-west-1], role: '{role}'}}]\n{DECLARED}")
-        targets, errors = fleet_targets(fleet, None)
+        yield
+
+
+@pytest.mark.usefixtures("_no_role_may_be_assumed")
+def test_a_role_that_refuses_hides_no_other_cluster() -> None:
+    fleet = read_fleet(f"discover: [{{regions: [eu-west-1], role: '{ROLE}'}}]\n{DECLARED}")
+    targets, errors = fleet_targets(fleet, None)
     assert [target.name for target in targets] == ["shop", "till"]
     assert len(errors) == 1
     assert errors[0].startswith("EKS clusters of eu-west-1: AssumeRole: AccessDenied")
+
+
+@pytest.mark.usefixtures("_no_role_may_be_assumed")
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_what_could_not_be_discovered_is_an_error(words: list[str], steward: Steward) -> None:
+    steward.fleet.write_text(f"discover: [{{regions: [eu-west-1], role: '{ROLE}'}}]\n{REST}")
+    result = steward.run("plan", "--fleet", steward.fleet, *words)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("steward: EKS clusters of eu-west-1: AssumeRole: AccessDenied")
+    assert (
+        "AccessDenied" in result.stdout if words else result.stdout == "0 clusters: nothing to do; 1 place not listed\n"
+    )

@@ -93,7 +93,7 @@ def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(given.body)
 
-        do_GET = do_PUT = do_PATCH = do_DELETE = respond
+        do_GET = do_PUT = do_PATCH = do_DELETE = respond  # noqa: N815 - http.server asks for these names
 
         def _break(self, breakage: str) -> None:
             if breakage == "hang":

@@ -79,7 +79,7 @@ def test_a_failure_keeps_the_old_credential_and_is_told_and_counted(
 
 
 def test_an_expired_answer_of_the_registry_is_refused(stack: Stack) -> None:
-    """moto's ECR hands out a token that expired in 2015."""
+    """Moto's ECR hands out a token that expired in 2015."""
     answer = handle({}, Context())
     assert answer["renewed"] == []
     assert "already expired at 2015-01-01" in answer["failed"][PRINCIPAL]

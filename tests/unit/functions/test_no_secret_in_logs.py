@@ -13,7 +13,7 @@ from functions.sync_pull_secrets import handler as sync_pull_secrets
 from steward.credential import Credential
 from steward.registries.principals import Principal
 from testbed.embedded_api import HANG, RESET, html, refusal, server_error, too_many_requests
-from testbed.embedded_api.faults import Answer, Breakage
+from testbed.embedded_api.faults import Answer
 from tests.unit.functions.conftest import Stack
 from tests.unit.functions.invocation import Context, Told, message
 from tests.unit.pullsecrets.samples import HOST
@@ -87,7 +87,8 @@ def test_a_defect_is_logged_without_a_secret(
 ) -> None:
     """The trace of an unforeseen error names lines of code and never the values in them."""
     mint_credentials.handle({}, Context())
-    monkeypatch.setattr("steward.cluster.client.Cluster.apply_secret", lambda *_, **__: {}["defect"])
+    nothing: dict[str, object] = {}
+    monkeypatch.setattr("steward.cluster.client.Cluster.apply_secret", lambda *_, **__: nothing["defect"])
     answer = sync_pull_secrets.handle({"Records": [message({"cluster": "production"})]}, Context())
     assert answer["batchItemFailures"] == [{"itemIdentifier": "message-1"}]
     text = told().text

@@ -15,7 +15,7 @@ from tests.unit.functions.conftest import Stack
 from tests.unit.functions.invocation import Context, Told, handed_back, message, sample
 
 PRODUCTION = {"cluster": "production"}
-DONE = {"batchItemFailures": []}
+DONE: dict[str, object] = {"batchItemFailures": []}
 
 
 @pytest.fixture(autouse=True)

@@ -139,7 +139,7 @@ def test_a_function_killed_after_a_first_write_leaves_no_orphan(rig: Rig, after:
 
 def test_a_function_killed_after_a_first_write_is_finished_by_the_next(rig: Rig) -> None:
     apply = rig.cluster.apply_secret
-    rig.cluster.apply_secret = _killing(rig)
+    rig.cluster.apply_secret = _killing(rig)  # type: ignore[method-assign]
     with pytest.raises(KilledError):
         rig.run()
     rig.cluster.apply_secret = apply  # type: ignore[method-assign]

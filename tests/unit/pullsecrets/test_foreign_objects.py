@@ -37,6 +37,12 @@ CASES = [
         "it was written by argocd-controller",
         id="with our label copied",
     ),
+    pytest.param(
+        their_secret(metadata={"name": NAME, "labels": {"app.kubernetes.io/managed-by": "kubesteward"}}),
+        "kubesteward/v1",
+        "it was written by kubesteward",
+        id="under our name, but not applied",
+    ),
 ]
 
 

@@ -66,6 +66,14 @@ def test_an_entry_that_we_did_not_give_is_never_taken() -> None:
     assert edits(plan_accounts([], accounts, placed(accounts=()))) == {}
 
 
+def test_an_entry_given_for_one_secret_says_nothing_about_another() -> None:
+    """We wrote `second` into web; that web names our other Secret too is somebody else's doing."""
+    known = {("shop", NAME): placed(accounts=("default",)), ("shop", "second"): placed(accounts=("web",))}
+    accounts = [account("default", NAME), account("web", "second", NAME)]
+    (made,) = plan([wish(), wish("second", ["web"])], Observed([namespace()], known, {"shop": accounts}))
+    assert edits(made) == {}
+
+
 @pytest.mark.parametrize("known", [placed(accounts=("default",)), placed("", ("default",))])
 def test_what_leaves_the_file_leaves_the_accounts(known: Placement) -> None:
     assert edits(plan_accounts([], [account("default", "foreign", NAME)], known)) == {"default": REMOVE}

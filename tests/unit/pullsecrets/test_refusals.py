@@ -1,20 +1,15 @@
 """Namespaces and clusters that refuse, vanish or stop answering: the rest goes on, and what is left is named."""
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from steward.cluster import Access, Applied, Cluster
+from steward.cluster import Access, Cluster
 from steward.errors import TemporaryError
-from steward.pullsecrets.act import CONCURRENCY, PATIENCE
-from steward.pullsecrets.report import SyncUnfinishedError
 from steward.pullsecrets.sync import in_seconds
 from testbed.embedded_api import HANG, RESET, refusal
-from tests.unit.pullsecrets.rig import CLUSTER, Rig, rig_of, verdicts
+from tests.unit.pullsecrets.rig import CLUSTER, Rig, verdicts
 from tests.unit.pullsecrets.samples import NAME
-
-MANY = [f"team-{number:02}" for number in range(60)]
 
 
 def test_one_namespace_that_refuses_does_not_stop_the_others(rig: Rig) -> None:
@@ -69,9 +64,11 @@ def test_a_namespace_that_goes_while_we_write_is_skipped_and_forgotten(rig: Rig)
     sync = rig.sync()
     plans = sync.look()
     assert len(plans) == 2
+    end: Callable[[str], object] = rig.api.terminate_namespace
+    remove: Callable[[str], object] = rig.api.delete_namespace
     real = rig.cluster.service_accounts
     rig.cluster.service_accounts = lambda namespace=None: _then(  # type: ignore[method-assign]
-        real(namespace), lambda: (rig.api.terminate_namespace("team-a"), rig.api.delete_namespace("team-b"))
+        real(namespace), lambda: [end("team-a"), remove("team-b")]
     )
     report = sync.run(rig.read, deadline=in_seconds(60))
     assert {row.namespace: (row.verdict, row.reason) for row in report.rows} == {
@@ -96,59 +93,6 @@ def test_a_namespace_made_again_under_the_same_name_gets_a_new_secret(rig: Rig) 
     rig.api.create_namespace("team-a")
     assert verdicts(rig.run(), "Secret/") == {"team-a": "created", "team-b": "unchanged"}
     assert rig.entries("team-a") == [NAME]
-
-
-def die_after(rig: Rig, writes: int) -> None:
-    """From the answer to that many applies on, every connection is reset."""
-    apply, answered = rig.cluster.apply_secret, itertools.count(1)
-
-    def counted(namespace: str, name: str, manifest: bytes, *, force: bool = False) -> Applied:
-        applied = apply(namespace, name, manifest, force=force)
-        if next(answered) == writes:
-            rig.api.fault(RESET, times=None)
-        return applied
-
-    rig.cluster.apply_secret = counted  # type: ignore[method-assign]
-
-
-def test_a_server_that_dies_in_the_middle_is_given_up_and_the_next_run_finishes() -> None:
-    with rig_of(*MANY) as rig:
-        die_after(rig, writes=10)
-        report = rig.run()
-        written = {row.namespace for row in report.rows if row.verdict == "created"}
-        left = {row.namespace for row in report.failures()}
-        assert 10 <= len(written) <= 10 + CONCURRENCY
-        assert left >= set(MANY) - written
-        assert "not tried: the cluster stopped answering" in {row.reason for row in report.failures()}
-        with pytest.raises(SyncUnfinishedError, match=f"{len(left)} parts are left"):
-            report.raise_for_leftovers()
-
-        rig.api.clear_faults()
-        rig.api.forget_requests()
-        assert rig.run().failures() == []
-        assert all(rig.password(name) and rig.entries(name) == [NAME] for name in MANY)
-        again = [request.path.split("/")[4] for request in rig.api.writes if request.verb == "patch"]
-        assert sorted(again) == sorted(set(MANY) - written)
-
-
-def test_a_dead_server_is_asked_by_few_namespaces_only() -> None:
-    with rig_of(*MANY) as rig:
-        rig.api.fault(RESET, verb="patch", times=None)
-        report = rig.run()
-        tried = {request.path for request in rig.api.writes}
-        assert PATIENCE <= len(tried) <= PATIENCE + CONCURRENCY
-        assert len(report.failures()) == 60
-        assert all(row.temporary for row in report.failures())
-
-
-def test_namespaces_with_nothing_to_do_do_not_hide_that_the_server_is_dead() -> None:
-    with rig_of(*MANY) as rig:
-        rig.run(MANY[::2])
-        rig.api.forget_requests()
-        rig.api.fault(RESET, verb="patch", times=None)
-        report = rig.run()
-        assert len({request.path for request in rig.api.writes}) <= PATIENCE + CONCURRENCY
-        assert report.counts() == {"failed": 30, "unchanged": 30}
 
 
 def test_when_time_is_over_nothing_is_begun(rig: Rig) -> None:

@@ -45,6 +45,7 @@ def test_the_password_is_everything_after_the_first_colon(password: str) -> None
     [
         (answer(entry(authorizationToken=encoded("AWSpw"))), "holds no colon"),
         (answer(entry(authorizationToken="not base64!")), "is not base64 of text"),
+        (answer(entry(authorizationToken="QVdT OnB3")), "is not base64 of text"),
         (answer(entry(authorizationToken="\u00e4\u00e4\u00e4\u00e4")), "is not base64 of text"),
         (answer(entry(authorizationToken=base64.b64encode(b"AWS:\xff\xfe").decode())), "is not base64 of text"),
         (answer(entry(authorizationToken=encoded("AWS:pw").rstrip("=") + "x")), "is not base64 of text"),

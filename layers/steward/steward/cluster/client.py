@@ -121,9 +121,9 @@ class Cluster:
         page: dict[str, str] = {"limit": str(PAGE)}
         while True:
             answer = self._ask("GET", path, query={**(query or {}), **page}, headers=headers)
-            if not isinstance(answer.get("items"), list):
+            if not isinstance(answer.get("items", ""), list | None):
                 raise ClusterUnavailableError(f"cluster {self.name}: GET {path}: the answer is no Kubernetes list")
-            yield from answer["items"]
+            yield from answer["items"] or ()  # an empty list of metadata has `null` (kube-apiserver 1.34.4)
             following = (answer.get("metadata") or {}).get("continue")
             if not following:
                 return

@@ -12,6 +12,8 @@ def foresee(cluster: str, plan: NamespacePlan) -> Iterator[Row]:
     if plan.skip:
         yield Row(cluster, namespace, "", "skipped", plan.skip)
     for step in plan.secrets:
+        if step.action == "delete" and step.known is not None and step.known.refused:
+            continue
         yield Row(cluster, namespace, f"Secret/{step.name}", *_foresee_secret(step))
     for account in plan.accounts:
         if account.add or account.remove:

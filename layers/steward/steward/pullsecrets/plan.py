@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from steward.cluster import Namespace
 from steward.fleet.selection import chooses_namespace
+from steward.images.docker_config import Content, same_layout
 from steward.pullsecrets.desired import Desired
 from steward.pullsecrets.service_accounts import chosen_accounts, names_pull_secret
 from steward.state.placements import Key, Placement
@@ -102,12 +103,17 @@ def _plan_secret(wish: Desired, known: Placement | None, repair: bool) -> Secret
     if not known.content:
         return SecretStep(wish.name, "apply", f"a first write was cut off{lacking}", known)
     if known.content != wish.content.name:
-        return SecretStep(wish.name, "apply", f"the credential was renewed{lacking}", known)
+        return SecretStep(wish.name, "apply", f"{_what_changed(known, wish.content)}{lacking}", known)
     if repair:
         return SecretStep(wish.name, "apply", f"written again to mend what others changed{lacking}", known)
     if known.refused:
         return SecretStep(wish.name, "refused", known.refused, known)
     return SecretStep(wish.name, "keep", f"holds the current credential{lacking}", known)
+
+
+def _what_changed(known: Placement, content: Content) -> str:
+    same = same_layout(known.content, content.name)
+    return "the credential was renewed" if same else "the fleet file names other registries"
 
 
 def _plan_leaving(
