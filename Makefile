@@ -33,7 +33,7 @@ check: setup ## what must hold before any test runs
 	@scripts/check
 
 test: setup ## every tier; says in one line what this machine cannot run
-	@$(RUN) pytest $(PYTEST)
+	@scripts/test $(PYTEST)
 
 bench: setup ## figures into bench/results/
 	@$(RUN) bench

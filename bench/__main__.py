@@ -55,6 +55,8 @@ def _measure(name: str, machine: str, console: Console) -> bool:
             return False
     path = keep(result, machine, datetime.now(UTC).isoformat(timespec="seconds"))
     console.print(render_table(result))
+    for note in result.notes:
+        console.print(note, highlight=False)
     console.print(f"kept in {path.name}", style="dim", highlight=False)
     return result.met
 

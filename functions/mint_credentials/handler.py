@@ -32,6 +32,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     try:
         minted = house().mint(rotate=asked.rotate)
     except FleetUnpublishedError as error:
+        count("CredentialsMinted", 0)
         logger.warning(str(error))
         return {"unpublished": str(error)}
     except StewardError as error:

@@ -31,6 +31,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
     try:
         sightings, errors = house().observe(repair=ObserveEvent.model_validate(event).repair)
     except FleetUnpublishedError as error:
+        count("ClustersUnreachable", 0)
         logger.warning(str(error))
         return {"unpublished": str(error)}
     unreachable = {seen.cluster: seen.error for seen in sightings if seen.error}

@@ -90,5 +90,5 @@ def test_with_access_entries_the_credential_reaches_the_namespaces(eks_stack: Ek
 
     found = eks_stack.api.wait_for(SECRET.format("team-eks"), lambda secret: secret is not None)
     assert found["type"] == "kubernetes.io/dockerconfigjson"
-    in_line = {"asked": [], "unreachable": {}, "errors": []}
+    in_line: dict[str, object] = {"asked": [], "unreachable": {}, "errors": []}
     wait_until(lambda: eks_stack.stack.invoke("ObserveClusters", {}) == in_line, 60, "nothing left to do")

@@ -11,7 +11,7 @@ from steward import aws
 from steward.credential import Credential
 from steward.errors import TemporaryError
 from steward.registries.principals import Principal
-from steward.state.published import FleetUnpublishedError
+from steward.state.published import FleetUnpublishedError, FleetUnreadableError
 from tests.unit.functions.conftest import PREFIX, Stack
 from tests.unit.functions.invocation import Context, Told, sample
 from tests.unit.pullsecrets.samples import PRINCIPAL
@@ -93,13 +93,21 @@ def test_a_run_is_counted_under_the_names_that_the_alarms_read(stack: Stack, tol
     assert told().metrics() == {"CredentialsMinted": 1, "MintFailures": 0}
 
 
-def test_a_stack_without_a_fleet_fails_says_what_to_do_and_counts(stack: Stack, told: Callable[[], Told]) -> None:
-    stack.published.fleet = FleetUnpublishedError("no fleet is published yet: run `steward publish`")
-    with pytest.raises(FleetUnpublishedError):
+def test_a_stack_without_a_fleet_says_what_to_do_and_sets_off_no_alarm(stack: Stack, told: Callable[[], Told]) -> None:
+    words = "no fleet is published yet: run `steward publish`"
+    stack.published.fleet = FleetUnpublishedError(words)
+    assert handle({}, Context()) == {"unpublished": words}
+    heard = told()
+    assert heard.metrics() == {"CredentialsMinted": 0}
+    assert heard.messages("WARNING") == [words]
+
+
+def test_a_fleet_that_cannot_be_read_is_a_failure_that_is_counted(stack: Stack, told: Callable[[], Told]) -> None:
+    stack.published.fleet = FleetUnreadableError("AppConfig: throttled")
+    with pytest.raises(FleetUnreadableError):
         handle({}, Context())
     heard = told()
-    assert heard.metrics() == {"MintFailures": 1}
-    assert heard.messages("ERROR") == ["no fleet is published yet: run `steward publish`"]
+    assert (heard.metrics()["MintFailures"], heard.messages("ERROR")) == (1, ["AppConfig: throttled"])
 
 
 def test_an_event_that_is_none_of_ours_is_refused(stack: Stack, minted: list[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from functions.observe_clusters.handler import handle
 from functions.sync_pull_secrets.handler import handle as sync
 from steward import aws
+from steward.state.published import FleetUnpublishedError
 from testbed.embedded_api import RESET
 from tests.unit.functions.conftest import Stack
 from tests.unit.functions.invocation import Context, Told, message, sample
@@ -97,6 +98,13 @@ def test_the_oldest_remaining_lifetime_is_that_of_what_lies_in_the_clusters(
     told()
     handle({}, Context())
     assert told().metrics()["OldestRemainingLifetime"] <= first
+
+
+def test_a_stack_without_a_fleet_waits_for_one_and_says_what_to_do(stack: Stack, told: Callable[[], Told]) -> None:
+    hint = "no fleet is published yet: run `steward publish`"
+    stack.published.fleet = FleetUnpublishedError(hint)
+    assert handle({}, Context()) == {"unpublished": hint}
+    assert told().messages("WARNING") == [hint]
 
 
 def test_without_a_credential_nothing_is_asked_for_but_the_accounts(stack: Stack) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+import urllib3
 
 from functions.sync_pull_secrets.handler import handle, house
 from steward import aws
@@ -13,8 +14,9 @@ from steward.state.published import FleetUnreadableError
 from testbed.embedded_api import RESET
 from tests.unit.functions.conftest import Stack
 from tests.unit.functions.invocation import Context, Told, handed_back, message, sample
+from tests.unit.pullsecrets.samples import NAME
 
-PRODUCTION = {"cluster": "production"}
+PRODUCTION: dict[str, object] = {"cluster": "production"}
 DONE: dict[str, object] = {"batchItemFailures": []}
 
 
@@ -49,6 +51,24 @@ def test_what_was_done_is_logged_and_counted(stack: Stack, told: Callable[[], To
         {"created": 2, "updated": 2},
         "message-1",
     )
+
+
+def test_a_message_that_names_namespaces_is_about_those_only(stack: Stack) -> None:
+    handle({"Records": [message(PRODUCTION | {"namespaces": ["team-b"]})]}, Context())
+    assert stack.password("production", "team-b")
+    assert stack.password("production", "team-a") is None
+
+
+def test_a_repair_brings_back_what_others_deleted_and_a_usual_message_does_not(stack: Stack) -> None:
+    api = stack.clusters["production"]
+    handle({"Records": [message(PRODUCTION)]}, Context())
+    path = f"{api.url}/api/v1/namespaces/team-a/secrets/{NAME}"
+    gone = urllib3.request("DELETE", path, headers={"Authorization": f"Bearer {api.token}"}, retries=False)
+    assert gone.status == 200
+    handle({"Records": [message(PRODUCTION)]}, Context())
+    assert stack.password("production", "team-a") is None
+    handle({"Records": [message(PRODUCTION | {"repair": True})]}, Context())
+    assert stack.password("production", "team-a")
 
 
 def test_one_bad_message_does_not_spoil_the_good_one(stack: Stack, told: Callable[[], Told]) -> None:
