@@ -40,12 +40,12 @@ def run(cluster: DemoCluster, folder: Path) -> None:
         with step("fleet.yaml published to AppConfig"):
             stack.publish(_fleet(cluster, stack))
         with step("the schedule fires: mint_credentials → queue → sync_pull_secrets → Secrets"):
-            first = _wait_for(cluster, len(TEAMS))
+            first = _wait_for(cluster, stack, len(TEAMS))
         show_first(first, cluster.named_by_default_account())
         cluster.create_namespace(f"{PREFIX}-newcomer")
         with step("a new namespace appears; all credentials are rotated"):
             minted = stack.invoke("MintCredentials", {"rotate": True})
-            after = _wait_for(cluster, len(TEAMS) + 1, than=first)
+            after = _wait_for(cluster, stack, len(TEAMS) + 1, than=first)
         console.print(f"  mint_credentials answered: {minted}")
         show_change(first, after)
 
@@ -61,14 +61,15 @@ def _fleet(cluster: DemoCluster, stack: DeployedStack) -> dict[str, Any]:
     }
 
 
-def _wait_for(cluster: DemoCluster, count: int, than: list[Held] | None = None) -> list[Held]:
+def _wait_for(cluster: DemoCluster, stack: DeployedStack, count: int, than: list[Held] | None = None) -> list[Held]:
     """Our Secrets, as soon as `count` namespaces hold one that is newer than those in `than`."""
     old = {one.content for one in than or []}
 
     def new() -> list[Held]:
         return [one for one in cluster.held() if one.content not in old]
 
-    wait_until(lambda: len(new()) >= count, SCHEDULE_SECONDS, f"credentials in {count} namespaces")
+    what = f"credentials in {count} namespaces"
+    wait_until(lambda: len(new()) >= count, SCHEDULE_SECONDS, what, stack.last_words)
     return new()
 
 

@@ -13,14 +13,13 @@ import yaml
 
 from demo.show import console, step
 from testbed.aws import sam
-from testbed.aws.deployed import DeployedStack, StackError, wait_until
+from testbed.aws.deployed import FUNCTIONS, DeployedStack, StackError, wait_until
 from testbed.aws.ministack import MinistackError, account_environment, start_detached, stop_detached
 
 FOLDER = sam.ROOT / ".cache" / "local"
 """Logs, kubeconfig files, and the variables that samconfig.toml hands to `sam local invoke`."""
 CLUSTERS = ("production", "staging")
 """As the sample events name them."""
-FUNCTIONS = ("MintCredentials", "SyncPullSecrets", "ObserveClusters")
 
 
 def up() -> None:

@@ -15,6 +15,10 @@ import boto3
 from testbed.aws import sam
 
 
+FUNCTIONS = ("MintCredentials", "SyncPullSecrets", "ObserveClusters")
+"""Logical ids in template.yaml."""
+
+
 class StackError(RuntimeError):
     """The deployed stack did not do what was waited for; the message ends with what it did instead."""
 
@@ -72,7 +76,7 @@ class DeployedStack:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write(json.dumps(fleet))
             file.flush()
-            command = [sys.executable, "-m", "steward_cli.main", "publish", "--fleet", file.name, "--stack", self.name]
+            command = [sys.executable, "-m", "steward_cli", "publish", "--fleet", file.name, "--stack", self.name]
             done = subprocess.run(
                 command, env=os.environ | self.environment, capture_output=True, text=True, check=False
             )
@@ -118,6 +122,11 @@ class DeployedStack:
         streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
         found = (logs.get_log_events(logGroupName=group, logStreamName=each["logStreamName"]) for each in streams)
         return [event["message"] for page in found for event in page["events"]]
+
+    def last_words(self) -> str:
+        """What the functions said last, for whoever waits in vain."""
+        lines = [line for name in FUNCTIONS for line in self.logs(name)[-3:]]
+        return "The functions said last:\n" + "\n".join(line[:600] for line in lines)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str, hint: Callable[[], str] = lambda: "") -> float:

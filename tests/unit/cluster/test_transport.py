@@ -153,6 +153,13 @@ def test_a_redirect_is_not_followed_with_our_token(talk: Talk) -> None:
     assert elsewhere.seen == []
 
 
+def test_a_redirect_to_a_log_in_page_is_not_followed(talk: Talk) -> None:
+    conversation = talk(Answer(302, b"", {"Location": "/login"}), FINE)
+    with pytest.raises(ClusterUnavailableError):
+        conversation.ask()
+    assert [seen.path for seen in conversation.seen] == ["/api/v1/x"]
+
+
 def test_a_401_is_answered_with_a_fresh_token_that_is_kept(talk: Talk) -> None:
     conversation = talk(refusal(401), FINE, tokens=("old", "fresh"))
     assert conversation.ask()[0] == conversation.ask()[0] == 200

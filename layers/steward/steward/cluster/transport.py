@@ -1,6 +1,7 @@
 """Requests to one API server over the official client's transport, with retries, time-outs and fresh tokens."""
 
 import json
+import threading
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -15,6 +16,10 @@ CONNECT_SECONDS, READ_SECONDS = 5, 30
 RETRY_STATUS = frozenset({429, 500, 502, 503, 504})
 """429 and its Retry-After are the server's own wish; the others pass. Every request here may be sent twice:
 applies are idempotent, updates carry a resourceVersion, deletions a uid."""
+
+_IMPORTING = threading.Lock()
+"""The client's packages import each other in a circle: when several clusters are connected at once in a fresh
+function, one thread may see half a package and get an ImportError (kubernetes 37.0.1, every second start)."""
 
 
 class Transport:
@@ -92,9 +97,11 @@ def _connect(access: Access) -> Any:
     """The urllib3 pool of this one server. Asked directly, it takes a twentieth less CPU time a request than
     through the client's pool manager, which would find it again by the URL each time (measured).
     """
-    from kubernetes.client import Configuration
-    from kubernetes.client.rest import RESTClientObject
     from urllib3 import Retry, Timeout
+
+    with _IMPORTING:
+        from kubernetes.client import Configuration
+        from kubernetes.client.rest import RESTClientObject
 
     configuration = Configuration(host=access.server, ca_cert_data=access.ca)
     configuration.cert_file, configuration.key_file = access.client_certificate, access.client_key

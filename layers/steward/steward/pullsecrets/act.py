@@ -27,7 +27,7 @@ CONCURRENCY = 8
 PATIENCE = 8
 """Failures to reach the cluster, one after the other, until the rest is not tried any more."""
 ACCOUNT_TRIES = 6
-IN_A_ROW = 16
+IN_A_ROW = 4
 """At most so many namespaces are handed to a thread at once: one by one, the handing over costs a twentieth of the
 CPU time again (measured)."""
 
@@ -208,6 +208,10 @@ class _NamespaceWork:
         except NotFoundError:
             self._tell(f"ServiceAccount/{step.name}", "waiting", "it was deleted meanwhile")
             return
+        except ClusterUnavailableError:
+            # The edit may have come through without its answer: an entry that nobody remembers is never removed.
+            self._remember_account(step.name, [*holds, *add], [])
+            raise
         except ClusterError as error:
             temporary = isinstance(error, ConflictError)
             self._tell(f"ServiceAccount/{step.name}", "failed", str(error), temporary=temporary)
