@@ -1,5 +1,6 @@
 """How much of the machine others had while something was measured."""
 
+import time
 from typing import Self
 
 import psutil
@@ -20,6 +21,15 @@ class Foreigners:
     def __exit__(self, *_: object) -> None:
         total, busy, own = (after - before for after, before in zip(_readings(), self._before, strict=True))
         self.share = foreign_share(total, busy, own)
+
+
+def wait_until_quiet(share: float, deadline: float) -> None:
+    """Returns when others had at most this share of the machine for half a second, or at a time.monotonic()."""
+    while time.monotonic() < deadline:
+        with Foreigners() as foreigners:
+            time.sleep(0.5)
+        if foreigners.share <= share:
+            return
 
 
 def foreign_share(total: float, busy: float, own: float) -> float:

@@ -1,6 +1,7 @@
 """How AWS is reached: sessions, assumed roles, retries. The other rooms ask here for clients."""
 
 import functools
+import threading
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -37,9 +38,18 @@ class Identity:
 OWN = Identity()
 
 
-@functools.lru_cache(maxsize=256)
+_MAKING = threading.RLock()
+"""boto3 clients may be shared by threads, the sessions that make them may not (boto3 guide, "Multithreading")."""
+
+
 def client(service: Any, region: str | None = None, identity: Identity = OWN) -> Any:
     """A client, made once per service, region and identity; the keys of an assumed role renew themselves."""
+    with _MAKING:
+        return _client(service, region, identity)
+
+
+@functools.lru_cache(maxsize=256)
+def _client(service: Any, region: str | None, identity: Identity) -> Any:
     return _session(identity, region).client(service, region_name=region, config=RETRIES)
 
 
@@ -56,7 +66,7 @@ def credentials(region: str, identity: Identity = OWN) -> Any:
 
 def forget_clients() -> None:
     """Drops what is cached: an assumed role's keys were refused, or the environment has changed."""
-    for cached in (client, table, _session):
+    for cached in (_client, table, _session):
         cached.cache_clear()
 
 

@@ -5,16 +5,18 @@ from dataclasses import replace
 import pytest
 
 from steward.cluster import Access, Cluster
+from steward.cluster.eks import EksUnavailableError
 from steward.pullsecrets.desired import desired_pull_secrets
 from steward.pullsecrets.observe import NAMED, Sighting, Watched, look_at, namespaces_behind, oldest_placed
 from steward.state.messages import SyncRequest
-from tests.unit.pullsecrets.rig import CLUSTER, Rig, make_fleet, rig_of
+from steward.state.placements import Placement
+from tests.unit.pullsecrets.rig import CLUSTER, MemoryPlacements, Rig, make_fleet, rig_of
 from tests.unit.pullsecrets.samples import EARLIER, NAME, namespace, placed, wish
 
 
 def look(rig: Rig) -> Sighting:
     desired = desired_pull_secrets(rig.fleet, CLUSTER, rig.records)
-    (seen,) = look_at([Watched(rig.cluster, desired)], rig.book)
+    (seen,) = look_at([Watched(rig.cluster.name, lambda: rig.cluster, desired)], rig.book)
     return seen
 
 
@@ -75,7 +77,9 @@ def test_a_cluster_that_cannot_be_reached_is_told_and_the_others_go_on(rig: Rig)
     dead = Cluster("dead", Access("http://127.0.0.1:1", lambda: "token"))
     desired = desired_pull_secrets(rig.fleet, CLUSTER, rig.records)
     rig.book.kept["dead"] = {("shop", NAME): placed()}
-    first, second = look_at([Watched(dead, desired), Watched(rig.cluster, desired)], rig.book)
+    first, second = look_at(
+        [Watched(dead.name, lambda: dead, desired), Watched(rig.cluster.name, lambda: rig.cluster, desired)], rig.book
+    )
     assert first.error.startswith("cluster dead: GET /api/v1/namespaces: no answer")
     assert first.request is None
     assert first.oldest_expiry == placed().expires_at
@@ -123,3 +127,14 @@ def test_what_counts_as_behind(known: object, behind: bool) -> None:
 def test_terminating_and_blocked_namespaces_are_not_behind() -> None:
     assert namespaces_behind([namespace(terminating=True)], [wish()], {}) == []
     assert namespaces_behind([namespace()], [wish(content=None)], {}) == []
+
+
+def test_what_lies_in_a_cluster_without_a_way_to_it_still_counts_for_freshness() -> None:
+    def no_way() -> Cluster:
+        raise EksUnavailableError("EKS cluster shop in eu-west-1: AccessDenied")
+
+    book = MemoryPlacements()
+    book.save("shop", {("team-a", "pull"): Placement("uid", "layout-revision", 1_800_000_000)}, ["team-a"])
+    (seen,) = look_at([Watched("shop", no_way)], book)
+    assert seen.oldest_expiry == 1_800_000_000
+    assert "AccessDenied" in seen.error

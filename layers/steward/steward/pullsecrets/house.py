@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 from steward import aws
 from steward.cluster import Cluster
 from steward.cluster.fleet_access import connect, expand
 from steward.credential import Credential
 from steward.environment import HouseVariables, MintVariables
-from steward.errors import PermanentError, StewardError
+from steward.errors import PermanentError
 from steward.fleet import Cluster as DeclaredCluster
 from steward.fleet import Fleet
 from steward.pullsecrets.desired import desired_pull_secrets
@@ -91,21 +91,20 @@ class House:
     def observe(self, *, repair: bool) -> tuple[list[Sighting], list[str]]:
         """Looks at every cluster and asks for those that lag behind; with `repair`, for all of them in full.
 
-        Answers the sightings, each with the request that was sent for it, and what could not be found out (regions,
-        clusters' endpoints).
+        Answers the sightings, each with the request that was sent for it, and what regions could not be listed.
         """
         fleet = self.fleet.read()
         declared, errors = expand(fleet)
         if repair:
             return self._send(Sighting(one.name, _repair(one.name)) for one in declared), errors
         records = self.vault.records()
-        watched = []
-        for one in declared:
-            try:
-                watched.append(Watched(self._connect(one), desired_pull_secrets(fleet, one.name, records)))
-            except StewardError as error:
-                errors.append(str(error))
-        sightings = look_at(watched, self.placements)
+        sightings = look_at(
+            (
+                Watched(one.name, partial(self._connect, one), desired_pull_secrets(fleet, one.name, records))
+                for one in declared
+            ),
+            self.placements,
+        )
         return self._send(replace(seen, request=self._asks_for(seen)) for seen in sightings), errors
 
     def _send(self, sightings: Iterable[Sighting]) -> list[Sighting]:

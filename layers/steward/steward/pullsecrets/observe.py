@@ -1,6 +1,6 @@
 """The use case: look at every cluster each minute, find what lags behind, and measure how fresh the fleet is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -29,9 +29,10 @@ class Sighting:
 
 @dataclass(slots=True)
 class Watched:
-    """One cluster and what it should hold."""
+    """One cluster by its name in the fleet, the way to it (which may fail), and what it should hold."""
 
-    cluster: Cluster
+    name: str
+    connect: Callable[[], Cluster]
     desired: Sequence[Desired] = field(default_factory=list)
 
 
@@ -42,11 +43,10 @@ def look_at(watched: Iterable[Watched], book: PlacementBook) -> list[Sighting]:
 
 
 def _look(watched: Watched, book: PlacementBook) -> Sighting:
-    name = watched.cluster.name
-    placements = book.load(name)
+    name, placements = watched.name, book.load(watched.name)
     sighting = Sighting(name, oldest_expiry=oldest_placed(placements))
     try:
-        namespaces = list(watched.cluster.namespaces())
+        namespaces = list(watched.connect().namespaces())
     except StewardError as error:
         sighting.error = str(error)
         return sighting
