@@ -14,7 +14,6 @@ import boto3
 
 from testbed.aws import sam
 
-
 FUNCTIONS = ("MintCredentials", "SyncPullSecrets", "ObserveClusters")
 """Logical ids in template.yaml."""
 
