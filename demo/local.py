@@ -19,6 +19,7 @@ from testbed.aws.ministack import MinistackError, account_environment, start_det
 FOLDER = sam.ROOT / ".cache" / "local"
 """Logs, kubeconfig files, and the variables that samconfig.toml hands to `sam local invoke`."""
 CLUSTERS = ("production", "staging")
+NAMESPACES = ("team-a", "team-b", "team-c")
 """As the sample events name them."""
 
 
@@ -54,7 +55,7 @@ def start_cluster(name: str) -> Path:
     if _runs(state):
         return Path(json.loads(state.read_text())["kubeconfig"])
     log = FOLDER / f"{name}.log"
-    command = [sys.executable, "-m", "testbed.embedded_api", "--namespaces", "5"]
+    command = [sys.executable, "-m", "testbed.embedded_api", *(f"--name={namespace}" for namespace in NAMESPACES)]
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=sam.ROOT, stdout=output, stderr=output, start_new_session=True)
     wait_until(lambda: bool(log.read_text().strip()) or process.poll() is not None, 30, f"cluster {name} answering")

@@ -16,6 +16,8 @@ def main() -> None:
     with EmbeddedApi(port=arguments.port) as api:
         for number in range(1, arguments.namespaces + 1):
             api.create_namespace(f"team-{number:04}", labels={"team": f"{number:04}"})
+        for name in arguments.name:
+            api.create_namespace(name)
         print(api.kubeconfig, flush=True)
         signal.sigwait(signals)
 
@@ -24,6 +26,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m testbed.embedded_api", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--namespaces", type=int, default=0, help="namespaces team-0001 ... to begin with")
+    parser.add_argument("--name", action="append", default=[], help="a further namespace; may be given again")
     return parser.parse_args()
 
 

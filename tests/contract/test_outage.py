@@ -1,61 +1,45 @@
-"""A whole sync against a real API server: one that is killed half-way and comes back, and one that grants the least."""
+"""A whole sync with the rights of cluster/: on a real API server, and on one that is killed half-way and comes back."""
 
 import base64
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from steward.cluster import Access, Cluster, ClusterUnavailableError
 from steward.cluster.transport import CONCURRENCY
 from steward.credential import Credential, CredentialRecord
 from steward.fleet import Fleet
-from steward.pullsecrets.act import Outcome
 from steward.pullsecrets.desired import desired_pull_secrets
+from steward.pullsecrets.namespace_work import Outcome
 from steward.pullsecrets.report import Report, SyncUnfinishedError
 from steward.pullsecrets.sync import Sync, in_seconds
-from testbed.kubernetes.api import Api, ApiError
-from testbed.kubernetes.binaries import ToolMissingError
+from testbed.kubernetes.api import Api
 from testbed.kubernetes.control_plane import ControlPlane
-from tests.contract.server import eventually, fresh_name, pull_secret
+from tests.contract.granting import NAME, TOKEN, USER, granting_plane
+from tests.contract.server import eventually, fresh_name
 from tests.unit.pullsecrets.rig import CLUSTER, MemoryPlacements, make_credential, make_fleet
 from tests.unit.pullsecrets.samples import PRINCIPAL
 
-ROOT = Path(__file__).resolve().parents[2]
-USER, TOKEN = "stack", "token-of-the-stack"
-NAME = "registry-credentials"
 MANY = 120
 KILLED_AT = 40
 
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    """An API server of this file's own, since it is killed; the stack's token is in the group `kubesteward` alone."""
-    with ExitStack() as stack:
-        plane = ControlPlane(audit=True, tokens={TOKEN: (USER, ["kubesteward"])})
-        try:
-            stack.enter_context(plane)
-        except ToolMissingError as missing:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(str(missing))
+    """An API server of this file's own, since it is killed."""
+    with granting_plane() as plane:
         yield plane
 
 
 @pytest.fixture(scope="module")
 def admin(plane: ControlPlane) -> Iterator[Api]:
-    """The administrator, who has applied cluster/."""
+    """The administrator."""
     with Api(plane) as api:
-        for kind, file in (("clusterroles", "role.yaml"), ("clusterrolebindings", "binding.yaml")):
-            document = yaml.safe_load((ROOT / "cluster" / file).read_text())
-            api.post(f"/apis/rbac.authorization.k8s.io/v1/{kind}", document)
         yield api
 
 
@@ -343,52 +327,3 @@ def test_an_edit_by_somebody_else_is_mended_with_the_smallest_role(site: Site) -
     site.rotate()
     assert site.run().failures() == []
     assert site.passwords() == {name: site.credential.password}
-
-
-APPLY = "application/apply-patch+yaml"
-OURS, OTHER = pull_secret(name=NAME), pull_secret(name="other")
-
-FORBIDDEN: dict[str, Callable[[Api, str], object]] = {
-    "list every Secret": lambda api, _: api.get("/api/v1/secrets"),
-    "list Secrets": lambda api, room: api.get(f"{room}/secrets"),
-    "list by the name that is granted": lambda api, _: api.get(f"/api/v1/secrets?fieldSelector=metadata.name%3D{NAME}"),
-    "watch Secrets": lambda api, room: api.get(f"{room}/secrets?watch=true&timeoutSeconds=1"),
-    "read another Secret": lambda api, room: api.get(f"{room}/secrets/other"),
-    "apply another Secret": lambda api, room: api.patch(f"{room}/secrets/other?fieldManager=k", OTHER, kind=APPLY),
-    "apply a new Secret": lambda api, room: api.patch(
-        f"{room}/secrets/new?fieldManager=k", pull_secret(name="new"), kind=APPLY
-    ),
-    "post our Secret": lambda api, room: api.post(f"{room}/secrets", OURS),
-    "put another Secret": lambda api, room: api.put(f"{room}/secrets/other", OTHER),
-    "delete another Secret": lambda api, room: api.delete(f"{room}/secrets/other"),
-    "delete all Secrets": lambda api, room: api.delete(f"{room}/secrets"),
-    "patch a service account": lambda api, room: api.patch(f"{room}/serviceaccounts/default", {"secrets": []}),
-    "make a token": lambda api, room: api.post(f"{room}/serviceaccounts/default/token", {"spec": {}}),
-    "make a namespace": lambda api, _: api.post("/api/v1/namespaces", {"metadata": {"name": fresh_name()}}),
-    "delete a namespace": lambda api, room: api.delete(room),
-    "read pods": lambda api, room: api.get(f"{room}/pods"),
-}
-
-
-@pytest.fixture(scope="module")
-def room(admin: Api) -> Iterator[str]:
-    """The path of a namespace that holds somebody else's Secret."""
-    name = fresh_name("role")
-    admin.post("/api/v1/namespaces", {"metadata": {"name": name}})
-    path = f"/api/v1/namespaces/{name}"
-    admin.wait_for(f"{path}/serviceaccounts/default", lambda found: found is not None)
-    admin.post(f"{path}/secrets", OTHER)
-    yield path
-    admin.delete(path)
-
-
-@pytest.mark.parametrize("attempt", FORBIDDEN.values(), ids=list(FORBIDDEN))
-def test_the_smallest_role_forbids(
-    plane: ControlPlane, admin: Api, room: str, attempt: Callable[[Api, str], object]
-) -> None:
-    before = admin.get(f"{room}/secrets")["items"]
-    with Api(plane, token=TOKEN) as stack, pytest.raises(ApiError) as refused:
-        attempt(stack, room)
-    assert refused.value.status == 403
-    assert refused.value.body["reason"] == "Forbidden"
-    assert admin.get(f"{room}/secrets")["items"] == before

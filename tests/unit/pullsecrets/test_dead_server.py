@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from steward.cluster import Applied
-from steward.pullsecrets.act import CONCURRENCY, PATIENCE, Breaker
+from steward.pullsecrets.act import CONCURRENCY
+from steward.pullsecrets.breaker import PATIENCE, Breaker
 from steward.pullsecrets.report import SyncUnfinishedError
 from steward.pullsecrets.sync import in_seconds
 from testbed.embedded_api import RESET

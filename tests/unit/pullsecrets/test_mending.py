@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from steward.pullsecrets.act import ACCOUNT_TRIES
+from steward.pullsecrets.namespace_work import ACCOUNT_TRIES
 from tests.unit.pullsecrets.rig import Rig, verdicts
 from tests.unit.pullsecrets.samples import NAME
 

@@ -120,3 +120,8 @@ def test_a_message_comes_back_later_each_time(monkeypatch: pytest.MonkeyPatch, d
 def test_a_body_that_is_no_request_is_refused(body: str) -> None:
     with pytest.raises(ValidationError):
         SyncRequest.model_validate_json(body)
+
+
+def test_a_refused_postponement_is_told_and_hides_no_other_error(queue: str, caplog: pytest.LogCaptureFixture) -> None:
+    postpone(queue, "not-a-handle", 1)
+    assert "comes back only after the queue's time-out: ChangeMessageVisibility" in caplog.text

@@ -9,9 +9,10 @@ from steward.cluster.errors import NotFoundError
 from steward.credential import Credential
 from steward.errors import StewardError, TemporaryError
 from steward.images.docker_config import Content, same_layout
-from steward.pullsecrets.act import Manifests, Outcome, carry_out
+from steward.pullsecrets.act import carry_out
 from steward.pullsecrets.desired import Desired, render
 from steward.pullsecrets.foresee import foresee
+from steward.pullsecrets.namespace_work import Manifests, Outcome
 from steward.pullsecrets.plan import NamespacePlan, Observed, SecretStep, plan
 from steward.pullsecrets.report import Report, Row
 from steward.state.placements import Key, Placement, PlacementBook

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from steward import aws
 from steward.errors import TemporaryError
+from steward.telemetry import logger
 
 BATCH = 10
 """SendMessageBatch takes ten."""
@@ -60,8 +61,14 @@ def _body(request: SyncRequest) -> str:
 
 
 def postpone(queue_url: str, receipt_handle: str, deliveries: int) -> None:
-    """Makes a message visible again after 30 s, 60 s, 120 s …, instead of after the queue's long time-out."""
+    """Makes a message visible again after 30 s, 60 s, 120 s …, instead of after the queue's long time-out.
+
+    Where SQS refuses, the message comes back all the same, only later: that is logged and hides no other error.
+    """
     seconds = min(900, 30 * 2 ** (deliveries - 1))
-    aws.client("sqs").change_message_visibility(
-        QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
-    )
+    try:
+        aws.client("sqs").change_message_visibility(
+            QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
+    except (BotoCoreError, ClientError) as error:
+        logger.warning(f"the message comes back only after the queue's time-out: {aws.describe(error)}")
