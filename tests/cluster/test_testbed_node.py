@@ -67,6 +67,12 @@ def write_pull_secret(api: Api, name: str, docker_config: str) -> None:
     api.post(SECRETS, {"metadata": {"name": name}, "type": kind, "stringData": data})
 
 
+def restart_kubelet(node: Node) -> None:
+    node.kill_kubelet()
+    node.start_kubelet()
+    node.wait_ready()
+
+
 def is_running(pod: Any) -> bool:
     return bool(pod["status"]["phase"] == "Running")
 
@@ -153,14 +159,13 @@ def test_a_kubelet_reads_the_credentials_of_its_root_dir_as_it_starts(
     config = node.root_dir / "config.json"
     config.write_text(registry.docker_config())
     # A running one keeps what it last found there, or that nothing was, for five minutes.
-    node.kill_kubelet()
-    node.start_kubelet()
-    node.wait_ready()
+    restart_kubelet(node)
     try:
         run_pod(api, node, "node-config", f"{registry.host}/team/node-config:1")
         pod = api.wait_for(f"{PODS}/node-config", is_running)
     finally:
         config.unlink()
+        restart_kubelet(node)
     assert pod["spec"]["imagePullSecrets"] == [{"name": "node-config-pull"}]
 
 
@@ -170,9 +175,7 @@ def test_a_pod_outlives_its_kubelet(api: Api, node: Node, registry: PrivateRegis
     run_pod(api, node, "survivor", f"{registry.host}/team/survivor:1")
     before = api.wait_for(f"{PODS}/survivor", is_running)["status"]["containerStatuses"][0]["containerID"]
 
-    node.kill_kubelet()
-    node.start_kubelet()
-    node.wait_ready()
+    restart_kubelet(node)
 
     after = api.wait_for(f"{PODS}/survivor", is_running)["status"]["containerStatuses"][0]
     assert (after["containerID"], after["restartCount"]) == (before, 0)

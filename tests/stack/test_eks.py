@@ -72,15 +72,13 @@ def _with_role(api: Api) -> Api:
     return api
 
 
-def test_without_an_access_entry_the_cluster_says_401_and_the_answer_names_it(eks_stack: EksStack) -> None:
+def test_the_credential_arrives_once_there_are_access_entries_and_not_before(eks_stack: EksStack) -> None:
     answer = eks_stack.stack.invoke("ObserveClusters", {})
 
     assert list(answer["unreachable"]) == ["us-east-1-shop"], "found by its tag, over pages of one cluster"
     assert "access entry" in answer["unreachable"]["us-east-1-shop"]
     assert any("has no access entry" in reason for reason in eks_stack.webhook.refusals)
 
-
-def test_with_access_entries_the_credential_reaches_the_namespaces(eks_stack: EksStack) -> None:
     for role in ("ObserveClustersRole", "SyncPullSecretsRole"):
         name = eks_stack.stack.physical(role)
         eks_stack.entries[f"arn:aws:iam::000000000000:role/{name}"] = ["kubesteward"]

@@ -110,3 +110,14 @@ def test_a_stack_without_a_fleet_waits_for_one_and_says_what_to_do(stack: Stack,
 def test_without_a_credential_nothing_is_asked_for_but_the_accounts(stack: Stack) -> None:
     handle({}, Context())
     assert {body["reason"] for body in stack.messages()} == {ACCOUNTS}
+
+
+def test_a_further_namespace_is_not_kept_waiting_by_what_is_under_way(stack: Stack) -> None:
+    stack.store()
+    handle({}, Context())
+    carry_out(stack)
+    for name in ("team-new", "team-newer"):
+        stack.clusters["staging"].create_namespace(name)
+        assert "staging" in handle({}, Context())["asked"]
+        carry_out(stack)
+        assert stack.password("staging", name)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -45,7 +46,7 @@ class Transport:
 
         A 401 is answered once with a fresh token: EKS tokens end after 15 minutes, whatever is under way.
         """
-        url = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self._prefix}{path}" + (f"?{_encode(tuple(query.items()))}" if query else "")
         where = f"cluster {self._name}: {method} {path}"
         status, answer = self._send(method, url, body, headers or {}, where)
         if status == 401 and self._access.token is not None:  # noqa: PLR2004 - HTTP
@@ -91,6 +92,12 @@ class Transport:
         except HTTPError as error:
             raise ClusterUnavailableError(f"{where}: no answer: {_cause(error)}") from None
         return response.status, response.data
+
+
+@lru_cache(maxsize=16)
+def _encode(query: tuple[tuple[str, str], ...]) -> str:
+    """All applies of a run have the same query."""
+    return urlencode(query)
 
 
 def _connect(access: Access) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import batched
 
 from steward.cluster import Cluster
 from steward.pullsecrets.breaker import Breaker
@@ -10,7 +9,7 @@ from steward.pullsecrets.namespace_work import Manifests, NamespaceWork, Outcome
 from steward.pullsecrets.plan import NamespacePlan
 
 CONCURRENCY = 8
-IN_A_ROW = 4
+IN_A_ROW = 16
 """At most so many namespaces are handed to a thread at once: one by one, the handing over costs a twentieth of the
 CPU time again (measured)."""
 
@@ -27,7 +26,15 @@ def carry_out(
     def run(share: Sequence[NamespacePlan]) -> list[Outcome]:
         return [NamespaceWork(cluster, plan, manifests).run(breaker) for plan in share]
 
-    size = min(IN_A_ROW, 1 + len(plans) // (4 * CONCURRENCY))
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        for outcomes in pool.map(run, batched(plans, size, strict=False)):
+        for outcomes in pool.map(run, shares(plans)):
             yield from outcomes
+
+
+def shares(plans: Sequence[NamespacePlan]) -> Iterator[Sequence[NamespacePlan]]:
+    """The plans in order, in shares that get smaller towards the end, so that all threads end together. Pure."""
+    begin = 0
+    while begin < len(plans):
+        end = begin + min(IN_A_ROW, 1 + (len(plans) - begin) // (2 * CONCURRENCY))
+        yield plans[begin:end]
+        begin = end

@@ -1,6 +1,7 @@
 """The use cases with their real parts: what the handlers call. One method per function, no logic of their own."""
 
 import time
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from steward.state.vault import Vault, read_bearer_token
 CONNECTION_SECONDS = 600
 """A cluster's endpoint, authority and token are read again after this long in a warm function."""
 ASKED_SECONDS = 120
-"""A cluster that was asked for is not asked for again so soon: its message is under way."""
+"""The same namespaces are not asked for again so soon: their message is under way. Others are, at once."""
 ACCOUNTS_SECONDS = 900
 """At least this often a cluster's service accounts are looked at, since new ones show in no list of namespaces."""
 
@@ -114,7 +115,8 @@ class House:
 
     def _asks_for(self, seen: Sighting) -> SyncRequest | None:
         if seen.request is not None:
-            return seen.request if self.leases.claim(seen.cluster, "sync", ASKED_SECONDS) else None
+            same = zlib.crc32(seen.request.model_dump_json().encode())
+            return seen.request if self.leases.claim(seen.cluster, f"sync-{same:08x}", ASKED_SECONDS) else None
         if not seen.error and self.leases.claim(seen.cluster, "accounts", ACCOUNTS_SECONDS):
             return SyncRequest(cluster=seen.cluster, reason="a look at the service accounts")
         return None

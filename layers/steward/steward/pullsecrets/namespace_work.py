@@ -209,7 +209,8 @@ class NamespaceWork:
                     if secret in holding
                     else {*placement.service_accounts} - {account}
                 )
-                placements[secret] = replace(placement, service_accounts=tuple(sorted(names)))
+                same = names == {*placement.service_accounts}
+                placements[secret] = placement if same else replace(placement, service_accounts=tuple(sorted(names)))
 
     def _known(self, secret: str) -> Placement | None:
         return next((step.known for step in self._plan.secrets if step.name == secret), None)
