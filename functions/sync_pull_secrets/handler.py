@@ -9,10 +9,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from steward.environment import HouseVariables
-from steward.errors import PermanentError, TemporaryError
+from steward.errors import PermanentError
 from steward.pullsecrets.house import House
 from steward.state.messages import SyncRequest, postpone
-from steward.telemetry import count, logger, metrics
+from steward.telemetry import count, logger, metrics, tell_failed_message
 
 MARGIN_SECONDS = 15
 
@@ -42,10 +42,7 @@ def sync(record: SQSRecord, context: LambdaContext, messages: int) -> None:
         request = SyncRequest.model_validate_json(record.body)
         logger.append_keys(cluster=request.cluster)
         report = house().sync(request, (context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS) / messages)
-        count(
-            "NamespacesWritten",
-            sum(report.counts().get(verdict, 0) for verdict in ("created", "updated", "deleted")),
-        )
+        count("NamespacesWritten", report.written())
         count("NamespacesWaiting", report.counts().get("waiting", 0))
         count("SyncFailures", len(report.failures()))
         logger.info("synced", extra=report.summary())
@@ -53,18 +50,8 @@ def sync(record: SQSRecord, context: LambdaContext, messages: int) -> None:
     except PermanentError as error:
         count("SyncFailures")
         logger.error(str(error))
-    except TemporaryError as error:
-        logger.warning(str(error))
-        hand_back(record)
+    except Exception as error:
+        tell_failed_message(error)
+        deliveries = int(record.attributes.approximate_receive_count)
+        postpone(house().variables.sync_queue_url, record.receipt_handle, deliveries)
         raise
-    except Exception:
-        count("SyncFailures")
-        logger.exception("the message could not be handled; it is delivered again, and in the end to the dead letters")
-        hand_back(record)
-        raise
-
-
-def hand_back(record: SQSRecord) -> None:
-    """Makes the failed message visible again soon, and not only after the queue's long time-out."""
-    deliveries = int(record.attributes.approximate_receive_count)
-    postpone(house().variables.sync_queue_url, record.receipt_handle, deliveries)

@@ -41,6 +41,11 @@ class Report:
     def counts(self) -> dict[str, int]:
         return dict(sorted(Counter(row.verdict for row in self.rows).items()))
 
+    def written(self) -> int:
+        """How many objects were written or deleted."""
+        counts = self.counts()
+        return sum(counts.get(verdict, 0) for verdict in ("created", "updated", "deleted"))
+
     def failures(self) -> list[Row]:
         return [row for row in self.rows if row.verdict == "failed"]
 
