@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from steward.cluster import Cluster
-from steward.errors import StewardError, TemporaryError
-from steward.pullsecrets.report import Report, Row
+from steward.errors import StewardError
+from steward.pullsecrets.report import Report
 from steward.pullsecrets.sync import Sync
 from steward_cli.cluster_book import ClusterBook
 from steward_cli.minting import Minting, least_remaining
@@ -52,8 +52,7 @@ class Bring:
             try:
                 return work(target.connect())
             except StewardError as error:
-                temporary = isinstance(error, TemporaryError)
-                return Report(target.name, [Row(target.name, "", "", "failed", str(error), temporary=temporary)])
+                return Report.of_unreadable(target.name, error)
             finally:
                 self.progress.end(target.name)
 

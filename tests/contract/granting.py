@@ -3,20 +3,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
-import yaml
 
 from testbed.kubernetes.api import Api
 from testbed.kubernetes.binaries import ToolMissingError
 from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.grant import grant_role
 
 USER, TOKEN = "stack", "token-of-the-stack"
 NAME = "registry-credentials"
 """Of the pull secret that cluster/role.yaml names."""
-
-_FOLDER = Path(__file__).resolve().parents[2] / "cluster"
 
 
 @contextmanager
@@ -30,7 +27,5 @@ def granting_plane() -> Iterator[ControlPlane]:
                 raise
             pytest.skip(str(missing))
         with Api(plane) as api:
-            for kind, file in (("clusterroles", "role.yaml"), ("clusterrolebindings", "binding.yaml")):
-                document = yaml.safe_load((_FOLDER / file).read_text())
-                api.post(f"/apis/rbac.authorization.k8s.io/v1/{kind}", document)
+            grant_role(api)
         yield plane

@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from testbed.aws import sam
-from testbed.aws.deployed import DeployedStack
+from testbed.aws.deployed import FUNCTIONS, DeployedStack
 from testbed.aws.ecr_api import EcrAnswer, EcrApi
 from testbed.aws.ministack import Ministack
 from testbed.kubernetes.api import Api
 from testbed.kubernetes.control_plane import ControlPlane
+from testbed.kubernetes.grant import grant_role
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "token-of-the-stack"
-FUNCTIONS = ("MintCredentials", "SyncPullSecrets", "ObserveClusters")
 ECR_HOST = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 
 
@@ -38,9 +37,7 @@ def control_plane() -> Iterator[ControlPlane]:
 def api(control_plane: ControlPlane) -> Iterator[Api]:
     """The administrator, who has applied cluster/."""
     with Api(control_plane) as api:
-        for kind, file in (("clusterroles", "role.yaml"), ("clusterrolebindings", "binding.yaml")):
-            document = yaml.safe_load((ROOT / "cluster" / file).read_text())
-            api.post(f"/apis/rbac.authorization.k8s.io/v1/{kind}", document)
+        grant_role(api)
         yield api
 
 

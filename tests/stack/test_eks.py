@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
 
 from testbed.aws.deployed import DeployedStack, wait_until
 from testbed.aws.ecr_api import EcrApi
@@ -14,7 +13,7 @@ from testbed.aws.ministack import Ministack
 from testbed.aws.token_webhook import API_SERVER_FLAGS, TokenVerifier, TokenWebhook, by_asking
 from testbed.kubernetes.api import Api
 from testbed.kubernetes.control_plane import ControlPlane
-from tests.stack.conftest import ROOT
+from testbed.kubernetes.grant import grant_role
 
 pytestmark = pytest.mark.stack
 
@@ -48,7 +47,8 @@ def eks_stack(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             with ControlPlane(token_webhook=config, api_server_flags=API_SERVER_FLAGS) as plane, Api(plane) as api:
                 for name, tags in (("a-stranger", {}), ("shop", {"kubesteward": "yes"})):
                     eks.put(EksCluster(name, plane.url, plane.ca_pem, tags=tags))
-                yield EksStack(_deploy(account), _with_role(api), eks, webhook, entries)
+                grant_role(api)
+                yield EksStack(_deploy(account), api, eks, webhook, entries)
 
 
 def _deploy(account: Ministack) -> DeployedStack:
@@ -64,12 +64,6 @@ def _deploy(account: Ministack) -> DeployedStack:
         }
     )
     return stack
-
-
-def _with_role(api: Api) -> Api:
-    for kind, file in (("clusterroles", "role.yaml"), ("clusterrolebindings", "binding.yaml")):
-        api.post(f"/apis/rbac.authorization.k8s.io/v1/{kind}", yaml.safe_load((ROOT / "cluster" / file).read_text()))
-    return api
 
 
 def test_the_credential_arrives_once_there_are_access_entries_and_not_before(eks_stack: EksStack) -> None:

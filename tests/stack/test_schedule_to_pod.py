@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from testbed.aws.deployed import DeployedStack, wait_until
+from testbed.aws.deployed import FUNCTIONS, DeployedStack, wait_until
 from testbed.aws.ecr_api import EcrAnswer, EcrApi
 from testbed.kubernetes.api import Api
 from testbed.kubernetes.control_plane import ControlPlane
 from testbed.kubernetes.node import Node
 from testbed.kubernetes.registry import PrivateRegistry
-from tests.stack.conftest import ECR_HOST, FUNCTIONS
+from tests.stack.conftest import ECR_HOST
 
 pytestmark = [pytest.mark.stack, pytest.mark.cluster]
 

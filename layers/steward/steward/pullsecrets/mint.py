@@ -7,7 +7,8 @@ from datetime import datetime
 from steward.credential import Credential, CredentialRecord, is_due, refuse_unfit
 from steward.errors import StewardError
 from steward.fleet import Fleet
-from steward.registries.principals import Principal, principals_of
+from steward.fleet.selection import pull_secrets_for
+from steward.registries.principals import Principal, credential_hosts, principals_of
 from steward.state.vault import Vault
 
 Mint = Callable[[Principal, datetime], Credential]
@@ -56,9 +57,6 @@ def mint_due(fleet: Fleet, vault: Vault, mint: Mint, now: datetime, *, rotate: b
 
 def concerned_clusters(fleet: Fleet, clusters: Iterable[str], renewed: Iterable[str]) -> list[str]:
     """Clusters that hold a pull secret with a renewed credential in it. Pure."""
-    from steward.fleet.selection import pull_secrets_for
-    from steward.registries.principals import credential_hosts
-
     changed = set(renewed)
     return [
         cluster

@@ -1,11 +1,10 @@
 """What became of each object, in one shape for the dry run and for the real one."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from steward.errors import TemporaryError
+from steward.errors import StewardError, TemporaryError
 
 
 class SyncUnfinishedError(TemporaryError):
@@ -38,6 +37,12 @@ class Report:
     cluster: str
     rows: list[Row]
 
+    @classmethod
+    def of_unreadable(cls, cluster: str, error: StewardError) -> "Report":
+        """The one failed row of a cluster that cannot be reached or read."""
+        temporary = isinstance(error, TemporaryError)
+        return cls(cluster, [Row(cluster, "", "", "failed", str(error), temporary=temporary)])
+
     def counts(self) -> dict[str, int]:
         return dict(sorted(Counter(row.verdict for row in self.rows).items()))
 
@@ -63,8 +68,3 @@ class Report:
             "counts": self.counts(),
             "wrong": [asdict(row) for row in wrong[:reasons]],
         }
-
-
-def oldest_expiry(rows: Iterable[Row]) -> int | None:
-    """When the first of all credentials that lie in the clusters ends; None if none lies anywhere."""
-    return min((row.expires_at for row in rows if row.expires_at is not None), default=None)

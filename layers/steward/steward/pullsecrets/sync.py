@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from steward.cluster import Cluster, Namespace
 from steward.cluster.errors import NotFoundError
 from steward.credential import Credential
-from steward.errors import StewardError, TemporaryError
+from steward.errors import StewardError
 from steward.images.docker_config import Content, same_layout
 from steward.pullsecrets.act import carry_out
 from steward.pullsecrets.desired import Desired, render
@@ -36,13 +36,10 @@ class Sync:
         plans = self.look(repair=repair)
         return Report(self.cluster.name, [row for made in plans for row in foresee(self.cluster.name, made)])
 
-    def look(self, namespaces: Collection[str] = (), *, repair: bool = False) -> list[NamespacePlan]:
+    def look(self, *, repair: bool = False) -> list[NamespacePlan]:
         """What has to happen, and in which namespaces."""
-        return plan(
-            self.desired,
-            observe(self.cluster, self.desired, self.book.load(self.cluster.name), namespaces),
-            repair=repair,
-        )
+        observed = observe(self.cluster, self.desired, self.book.load(self.cluster.name))
+        return plan(self.desired, observed, repair=repair)
 
     def run(
         self,
@@ -61,10 +58,7 @@ class Sync:
         try:
             observed = observe(self.cluster, self.desired, placements, namespaces)
         except StewardError as error:
-            temporary = isinstance(error, TemporaryError)
-            return Report(
-                self.cluster.name, [Row(self.cluster.name, "", "", "failed", str(error), temporary=temporary)]
-            )
+            return Report.of_unreadable(self.cluster.name, error)
         plans = plan(self.desired, observed, repair=repair)
         manifests = self._render(plans, read)
         remembered = forget_gone(placements, observed, whole=not namespaces)
